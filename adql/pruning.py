@@ -1,0 +1,86 @@
+"""What a query asks of one table reference before any row is read: the ground of pruning.
+
+The translator collects, for each reference to a table, the conditions that every row it contributes
+must meet. An engine's :class:`Scan` turns them into the files or partitions that can hold such rows.
+A restriction never decides what a result is: each condition is tested again, exactly, in the SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from adql.schema import Table
+
+Scalar = int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Cone:
+    """A circle on the sky that all rows lie in."""
+
+    lon: float
+    """ICRS right ascension of the centre [deg]."""
+    lat: float
+    """ICRS declination of the centre [deg]."""
+    radius: float
+    """Radius [deg], 0 to 180."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A spherical polygon that all rows lie in."""
+
+    vertices: tuple[tuple[float, float], ...]
+    """Corners (ra, dec) [deg], ICRS, in order, not closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """HEALPix cells that all rows lie in."""
+
+    order: int
+    """HEALPix order of the indices."""
+    indices: tuple[int, ...]
+    """NESTED indices."""
+
+
+Region = Cone | Outline | Cells
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A closed range that a column's values lie in; None is open."""
+
+    low: Scalar | None = None
+    high: Scalar | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """Conditions that hold together (AND) for every row a table reference contributes."""
+
+    regions: tuple[Region, ...] = ()
+    """Regions of the table's sky position; a row lies in each of them."""
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
+    """Column name -> range."""
+    members: Mapping[str, frozenset[Scalar]] = field(default_factory=dict)
+    """Column name -> the only values it can have (from ``=`` and ``IN``)."""
+
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing is known, so that the whole table is read."""
+        return not (self.regions or self.intervals or self.members)
+
+
+class Scan(Protocol):
+    """Chooses what an engine reads for one reference to a table."""
+
+    def __call__(self, table: Table, restriction: Restriction) -> str | None:
+        """SQL of a table expression (``read_parquet([...])`` or a parenthesised SELECT), without alias.
+
+        None leaves the table's own name in the SQL. The expression gives the table's columns under
+        their catalogue names, and at least the rows that meet the restriction.
+        """
+        ...
