@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
 
-from adql import Catalogue, Column, Dialect, Scan, Statement
-
-
-@dataclass(frozen=True, slots=True)
-class ResultStream:
-    """A result as it arrives."""
-
-    columns: tuple[Column, ...]
-    batches: Iterator[pa.RecordBatch]
-    """Batches whose fields stand in the order of ``columns`` and have the types of
-    :func:`app.results.arrow_schema`."""
+from adql import Catalogue, Dialect, Scan, Statement
+from app.results import ResultStream
 
 
 class Session(Protocol):

@@ -1,0 +1,127 @@
+"""The settings of the service, from the environment (GAMMAHUB_...) or given in code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import ByteSize, Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def default_home() -> Path:
+    """The user's data folder for GammaHub, as the platform has it."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        # XDG Base Directory Specification: a relative path is to be ignored.
+        given = Path(os.environ.get("XDG_DATA_HOME", ""))
+        base = given if given.is_absolute() else Path.home() / ".local" / "share"
+    return base / "gammahub"
+
+
+def _processors() -> int:
+    return os.cpu_count() or 1
+
+
+_MiB = 2**20
+_GiB = 2**30
+
+
+class Config(BaseSettings):
+    """What an operator can set; each field is the environment variable GAMMAHUB_<FIELD>."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GAMMAHUB_",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+    )
+
+    home: Path = Field(default_factory=default_home)
+    """Folder of all state: the lake, scratch space, later jobs."""
+    dl3: Path | None = None
+    """Folder of DL3 collections that fills an empty lake at the first start; else a simulated archive does."""
+    serve_restricted: bool = False
+    """Serve the rows and files of collections whose licence forbids redistribution."""
+
+    host: str = "127.0.0.1"
+    """Address to listen at; 0.0.0.0 for all."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """TCP port to listen at."""
+    base_url: str | None = None
+    """Public URL of the service, such as https://example.org/gammahub; else taken from each request."""
+    forwarded_allow_ips: str = "127.0.0.1"
+    """Addresses of proxies whose X-Forwarded headers are believed; * for all."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level that is logged; debug shows the text of queries."""
+
+    title: str = "GammaHub"
+    """Title of the service, in its registry record and on its pages."""
+    description: str = "Gamma-ray event lists (GADF DL3), observations and instrument responses."
+    """What the service offers, in a sentence or more."""
+    publisher: str = "Unnamed publisher"
+    """Who publishes the service."""
+    authority: str = "gammahub.invalid"
+    """IVOA authority identifier of the publisher, the part of ivo://<authority>/ in identifiers."""
+    contact_name: str = "Unnamed contact"
+    """Whom to ask."""
+    contact_email: str | None = None
+    """Where to write to."""
+
+    engine_url: str = "duckdb:"
+    """Engine that answers queries: duckdb: is the embedded one over the lake."""
+    memory_limit: ByteSize = Field(default=ByteSize(2 * _GiB), ge=64 * _MiB)
+    """Memory of the embedded engine, all queries together, such as 2GiB."""
+    scratch_limit: ByteSize = Field(default=ByteSize(8 * _GiB), ge=0)
+    """Disk space for sorts and groups that do not fit in memory, all queries together; 0 for none."""
+    threads: Annotated[int, Field(ge=1, le=1024)] = Field(default_factory=_processors)
+    """Threads of the embedded engine, all queries together."""
+    light_slots: Annotated[int, Field(ge=1, le=1024)] = 8
+    """Queries that read little and may run at a time."""
+    heavy_slots: Annotated[int, Field(ge=1, le=1024)] = 2
+    """Queries that read much and may run at a time."""
+    light_bytes: ByteSize = Field(default=ByteSize(64 * _MiB), ge=0)
+    """A query that has at most these bytes of files to read is a light one."""
+    queue_length: Annotated[int, Field(ge=0)] = 64
+    """Queries that may wait for a slot; more are told to come back later."""
+
+    default_maxrec: Annotated[int, Field(ge=1)] = 100_000
+    """Rows of a result where the request has no MAXREC."""
+    hard_maxrec: Annotated[int, Field(ge=1)] = 20_000_000
+    """Most rows of a result, whatever MAXREC asks."""
+    sync_timeout: Annotated[float, Field(gt=0)] = 60.0
+    """Time for a synchronous query, from its start to its last row [s]."""
+    query_length: Annotated[int, Field(ge=100)] = 200_000
+    """Most characters of a query."""
+    request_bytes: ByteSize = Field(default=ByteSize(8 * _MiB), ge=1024)
+    """Most bytes of the body of a request."""
+
+    @field_validator("home", "dl3")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser().absolute()
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_url(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f'"{url}" is not a URL; it begins with http:// or https://')
+        return url.rstrip("/")
+
+    @property
+    def lake(self) -> Path:
+        """Folder of the Parquet lake."""
+        return self.home / "lake"
+
+    @property
+    def scratch(self) -> Path:
+        """Folder for what the engine cannot hold in memory."""
+        return self.home / "scratch"

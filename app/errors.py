@@ -1,0 +1,89 @@
+"""What may go wrong in the service, apart from the language (adql.errors) and the ingest.
+
+::
+
+    ServiceError                a request could not be served
+    +-- UsageError              the request is wrong: a parameter, a format, a value
+    |   +-- RequestTooLarge     more bytes or parameters than the service takes
+    +-- QueryError              the query was understood and did not end well
+    |   +-- ValueRangeError     a value of the result does not fit the type of its column
+    |   +-- QueryTimeout        the time allowed has passed
+    |   +-- QueryCancelled      the client, or the end of the service, stopped it
+    |   +-- QueryTooLarge       it needs more memory or scratch space than one query may have
+    |   +-- QueryFailed         the engine refused or broke; ours to mend
+    +-- QueryQueueFull          too many queries run or wait; to be tried again
+    +-- EngineUnavailable       the engine cannot be reached or has no tables
+
+:mod:`app.faults` says which HTTP status and document each of them becomes.
+"""
+
+from __future__ import annotations
+
+
+class ServiceError(Exception):
+    """A request could not be served.
+
+    Parameters
+    ----------
+    message
+        One sentence for the user: what was wrong, with the value, and what would be right.
+    hint
+        What else may help, in one sentence; None where nothing does.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(message)
+
+
+class UsageError(ServiceError):
+    """The request is wrong: a parameter, a format, a value."""
+
+
+class RequestTooLarge(UsageError):
+    """More bytes or parameters than the service takes."""
+
+
+class QueryError(ServiceError):
+    """The query was understood and did not end well."""
+
+
+class ValueRangeError(QueryError):
+    """A value of the result does not fit the type of its column."""
+
+
+class QueryTimeout(QueryError):
+    """The time allowed has passed."""
+
+
+class QueryCancelled(QueryError):
+    """The client, or the end of the service, stopped the query."""
+
+
+class QueryTooLarge(QueryError):
+    """The query needs more memory or scratch space than one query may have."""
+
+
+class QueryFailed(QueryError):
+    """The engine refused or broke; the cause is for the log, not for the user."""
+
+
+class QueryQueueFull(ServiceError):
+    """Too many queries run or wait.
+
+    Parameters
+    ----------
+    message
+        One sentence for the user.
+    retry_after
+        When to try again [s].
+    """
+
+    def __init__(self, message: str, *, retry_after: int, hint: str | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message, hint=hint)
+
+
+class EngineUnavailable(ServiceError):
+    """The engine cannot be reached or has no tables."""
