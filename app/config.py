@@ -46,7 +46,7 @@ class Config(BaseSettings):
     home: Path = Field(default_factory=default_home)
     """Folder of all state: the lake, scratch space, later jobs."""
     dl3: Path | None = None
-    """Folder of DL3 collections that fills an empty lake at the first start; else a simulated archive does."""
+    """Folder of DL3 collections that fills an empty lake at the first start; else a simulated archive."""
     serve_restricted: bool = False
     """Serve the rows and files of collections whose licence forbids redistribution."""
 
