@@ -1,0 +1,48 @@
+# GammaHub: `make run` serves it, `make test` tests it. Both set up all they need.
+#
+# HOST, PORT          where `make run` listens
+# GAMMAHUB_HOME       state and lake; by default the user's data folder
+# GAMMAHUB_DL3        a folder of DL3 collections, loaded where the lake is empty (and used by the tests)
+# PYTHON              the Python to use; by default the first python3 >= 3.11
+HOST ?= 127.0.0.1
+PORT ?= 8000
+SETUP := bash deploy/setup.sh
+BIN := .venv/bin
+
+export GAMMAHUB_HOST := $(HOST)
+export GAMMAHUB_PORT := $(PORT)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench lock clean
+
+help: ## Tell the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1@/p' Makefile | column -t -s @ 2>/dev/null || grep '## ' Makefile
+
+run: ## Serve GammaHub on http://HOST:PORT, after loading data where there is none
+	@$(SETUP) run
+	@$(BIN)/gammahub demo
+	@exec $(BIN)/gammahub serve
+
+test: ## Format, lint, types, import contracts and the whole test suite
+	@$(SETUP) test
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python -m pytest
+
+lint: ## Format, lint, types and import contracts
+	@$(SETUP) test-python
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: ## Measure: tests/benchmarks, results as a table and as JSON in bench/
+	@$(SETUP) test-python
+	@mkdir -p bench
+	@$(BIN)/python -m tests.benchmarks --json bench/results.json
+
+lock: ## Pin the newest dependencies that pyproject.toml allows: versions only, no addresses
+	@$(SETUP) test-python
+	@$(SETUP) lock
+
+clean: ## Remove the environment and everything made here; data under GAMMAHUB_HOME stays
+	rm -rf .venv build dist bench *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
