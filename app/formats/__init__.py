@@ -1,0 +1,15 @@
+"""Writers of results: each turns a stream of Arrow batches into a document, a chunk at a time."""
+
+from app.formats.base import Info, Provenance, Writer, told
+from app.formats.negotiate import FORMATS, Choice, Format, choose_format
+
+__all__ = [
+    "FORMATS",
+    "Choice",
+    "Format",
+    "Info",
+    "Provenance",
+    "Writer",
+    "choose_format",
+    "told",
+]

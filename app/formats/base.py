@@ -1,0 +1,65 @@
+"""What a writer of results is: it turns a stream of Arrow batches into a stream of bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from app.errors import ServiceError
+from app.results import ResultStream
+
+
+class Info(NamedTuple):
+    """One statement about a result: an INFO of VOTable, a piece of metadata elsewhere."""
+
+    name: str
+    """Where the IVOA Note "Data Origin in the VO" has a word, that word: query, request_date, server_software,
+    publisher, citation, rights, rights_uri, reference_url ..."""
+    value: str
+    description: str = ""
+    """For the reader; may be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a result comes from: what the writers say about it before its rows."""
+
+    infos: tuple[Info, ...] = ()
+    """In the order in which they are to be written."""
+    name: str = "result"
+    """Name of the TABLE (VOTable) or table extension (FITS)."""
+    description: str = ""
+    """One sentence about the result as a whole; may be empty."""
+
+
+class Writer(Protocol):
+    """A serialisation of results.
+
+    A writer has no state: one instance serves all requests, from any thread.
+    """
+
+    media_type: str
+    """Media type of what it writes, with the parameters that tell its variants apart."""
+    extension: str
+    """Usual extension of file names, without the dot."""
+    tells_status: bool
+    """True if the document itself says that rows were left out (overflow), or that the query failed after
+    the rows began. Where it is False the transport has to: a job by its phase, HTTP by a broken transfer."""
+
+    def write(self, result: ResultStream, provenance: Provenance) -> Iterator[bytes]:
+        """The document in chunks of about a megabyte, in constant memory.
+
+        The first chunk comes with the first batch, or earlier. If the batches raise an exception, a
+        writer that ``tells_status`` first yields the end of a well-formed document that tells of
+        it; every writer then raises the exception again. So a job learns of it by the
+        exception, and a synchronous response that has sent the end of the document swallows it.
+        """
+        ...
+
+
+def told(fault: Exception) -> str:
+    """What a document may say of a fault that ended it: the words meant for the user, never the inner ones."""
+    if isinstance(fault, ServiceError):
+        return fault.message if fault.hint is None else f"{fault.message} {fault.hint}"
+    return "The service failed after the first rows were sent; the rows above are right, but not all."
