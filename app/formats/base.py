@@ -14,8 +14,8 @@ class Info(NamedTuple):
     """One statement about a result: an INFO of VOTable, a piece of metadata elsewhere."""
 
     name: str
-    """Where the IVOA Note "Data Origin in the VO" has a word, that word: query, request_date, server_software,
-    publisher, citation, rights, rights_uri, reference_url ..."""
+    """Where the IVOA Note "Data Origin in the VO" has a word, that word: query, request_date,
+    server_software, publisher, citation, rights, rights_uri, reference_url ..."""
     value: str
     description: str = ""
     """For the reader; may be empty."""
@@ -39,13 +39,21 @@ class Writer(Protocol):
     A writer has no state: one instance serves all requests, from any thread.
     """
 
-    media_type: str
-    """Media type of what it writes, with the parameters that tell its variants apart."""
-    extension: str
-    """Usual extension of file names, without the dot."""
-    tells_status: bool
-    """True if the document itself says that rows were left out (overflow), or that the query failed after
-    the rows began. Where it is False the transport has to: a job by its phase, HTTP by a broken transfer."""
+    @property
+    def media_type(self) -> str:
+        """Media type of what it writes, with the parameters that tell its variants apart."""
+        ...
+
+    @property
+    def extension(self) -> str:
+        """Usual extension of file names, without the dot."""
+        ...
+
+    @property
+    def tells_status(self) -> bool:
+        """True if the document itself says that rows were left out, or that the query failed after its
+        rows began. Where it is False the transport has to: a job by its phase, HTTP by a broken transfer."""
+        ...
 
     def write(self, result: ResultStream, provenance: Provenance) -> Iterator[bytes]:
         """The document in chunks of about a megabyte, in constant memory.
@@ -59,7 +67,7 @@ class Writer(Protocol):
 
 
 def told(fault: Exception) -> str:
-    """What a document may say of a fault that ended it: the words meant for the user, never the inner ones."""
+    """What a document may say of a fault that ended it: words meant for the user, never inner ones."""
     if isinstance(fault, ServiceError):
         return fault.message if fault.hint is None else f"{fault.message} {fault.hint}"
     return "The service failed after the first rows were sent; the rows above are right, but not all."

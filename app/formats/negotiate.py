@@ -82,8 +82,8 @@ def choose_format(responseformat: str | None = None, *, accept: str | None = Non
     Parameters
     ----------
     responseformat
-        Value of RESPONSEFORMAT, or of FORMAT, its name in TAP 1.0: a media type or a short form, case ignored.
-        An empty value counts as none.
+        Value of RESPONSEFORMAT, or of FORMAT, its name in TAP 1.0: a media type or a short form, case
+        ignored. An empty value counts as none.
     accept
         The Accept header of HTTP. It is asked only where ``responseformat`` is absent, and where it
         names nothing on offer, the default is chosen (RFC 9110 section 12.5.1 allows this).

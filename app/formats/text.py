@@ -23,7 +23,7 @@ class DelimitedText:
     header: bool = True
     tells_status: bool = False
 
-    def write(self, result: ResultStream, provenance: Provenance) -> Iterator[bytes]:  # noqa: ARG002
+    def write(self, result: ResultStream, provenance: Provenance) -> Iterator[bytes]:
         """The document in chunks; see :class:`app.formats.base.Writer`."""
         options = csv.WriteOptions(include_header=self.header, delimiter=self.delimiter)
         sink = io.BytesIO()
