@@ -52,7 +52,8 @@ class Writer(Protocol):
     @property
     def tells_status(self) -> bool:
         """True if the document itself says that rows were left out, or that the query failed after its
-        rows began. Where it is False the transport has to: a job by its phase, HTTP by a broken transfer."""
+        rows began. Where it is False the transport has to: a job by its phase, HTTP by a broken transfer.
+        """
         ...
 
     def write(self, result: ResultStream, provenance: Provenance) -> Iterator[bytes]:
