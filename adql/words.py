@@ -42,6 +42,11 @@ SYNTAX_WORDS = frozenset(
 )
 """Reserved words that are terminals of the grammar."""
 
+SILENT_WORDS = frozenset(
+    "AND AS BY ELSE END ESCAPE FROM GROUP HAVING OFFSET ON OR ORDER OUTER THEN TOP USING WHERE WITH".split()
+)
+"""Syntax words that only separate: the tree needs neither them nor their place."""
+
 FUNCTION_WORDS = frozenset(
     """
     ABS ACOS AREA ASIN ATAN ATAN2 AVG BOX CEILING CENTROID CIRCLE COALESCE CONTAINS COORD1 COORD2 COORDSYS COS COT
@@ -52,6 +57,6 @@ FUNCTION_WORDS = frozenset(
 """Reserved words that are names of functions."""
 
 TYPE_WORDS = frozenset(
-    "BIGINT CHAR CIRCLE DOUBLE INT INTEGER POINT POLYGON PRECISION REAL SMALLINT TIMESTAMP VARCHAR".split()
+    "BIGINT CHAR CIRCLE DOUBLE INTEGER POINT POLYGON PRECISION REAL SMALLINT TIMESTAMP VARCHAR".split()
 )
 """Reserved words that name a type in CAST."""
