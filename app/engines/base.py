@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
 
-from adql import Catalogue, Dialect, Scan, Statement
+from adql import Catalogue, Dialect, Scan, Statement, Table
 from app.results import ResultStream
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A table that a user brings to a query."""
+
+    table: Table
+    """How the query sees it, in schema TAP_UPLOAD."""
+    rows: pa.Table
+    """Its rows, in the types of :func:`app.results.arrow_schema`."""
 
 
 class Session(Protocol):
     """One query's hold on an engine; closed by its context manager."""
 
-    catalogue: Catalogue
-    """What the query may read: the engine's tables and the uploads of this session."""
-    scan: Scan | None
-    """Chooses the files or partitions behind a table reference; handed to :func:`adql.translate`."""
+    @property
+    def catalogue(self) -> Catalogue:
+        """What the query may read: the engine's tables and the uploads of this session."""
+        ...
+
+    @property
+    def scan(self) -> Scan | None:
+        """Chooses the files or partitions behind a table reference; handed to :func:`adql.translate`."""
+        ...
 
     def execute(self, statement: Statement) -> ResultStream:
         """Run a statement; the first batch is ready when this returns.
@@ -26,24 +42,45 @@ class Session(Protocol):
         Raises
         ------
         app.errors.QueryTimeout
-            Raised if the configured time has passed; also while batches are read.
-        app.errors.QueryFailed
-            Raised if the engine refuses or breaks; also while batches are read.
+            Raised if the time allowed has passed; also while batches are read.
+        app.errors.QueryQueueFull
+            Raised if too many queries wait already.
+        app.errors.QueryError
+            Raised if the engine refuses or breaks, in one of its kinds; also while batches are read.
         """
         ...
 
     def cancel(self) -> None:
-        """Stop the statement that runs; from any thread, any number of times."""
+        """Stop the statement that runs or is to run; from any thread, any number of times."""
         ...
 
 
 class Engine(Protocol):
     """Where queries run."""
 
-    dialect: Dialect
+    @property
+    def dialect(self) -> Dialect:
+        """The SQL it understands."""
+        ...
 
-    def session(self, uploads: Mapping[str, pa.Table] | None = None) -> AbstractContextManager[Session]:
-        """A session that sees one consistent state of the tables until it is closed."""
+    def session(
+        self, uploads: Sequence[Upload] = (), *, timeout: float | None = None
+    ) -> AbstractContextManager[Session]:
+        """A session that sees one consistent state of the tables until it is closed.
+
+        Parameters
+        ----------
+        uploads
+            Tables of this session alone.
+        timeout
+            Time in which the engine may work for it [s], not counting the time a client takes to read
+            and the time in the queue; None for no limit.
+
+        Raises
+        ------
+        app.errors.EngineUnavailable
+            Raised if the engine cannot be reached.
+        """
         ...
 
     def close(self) -> None:

@@ -1,0 +1,1 @@
+"""The engines that answer queries, side by side behind one face."""

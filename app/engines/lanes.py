@@ -1,0 +1,101 @@
+"""Lanes: how many queries work at a time, and who waits.
+
+An engine shares its processors evenly among all that run, so that one small query beside four scans
+takes five times as long. Small queries therefore have a lane of their own. A slot is held while the
+engine works and not while a client reads, so that slow clients keep nobody waiting.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from app.errors import QueryCancelled, QueryQueueFull
+
+_LOOK = 0.2
+"""Time between two looks at whether one who waits has gone [s]."""
+
+
+class Lane:
+    """A number of slots and a queue before them, first come, first served.
+
+    Parameters
+    ----------
+    slots
+        How many may work at a time.
+    queue_length
+        How many newcomers may wait; more are refused.
+    retry_after
+        What one who is refused is told [s].
+    """
+
+    def __init__(self, slots: int, *, queue_length: int, retry_after: int) -> None:
+        self._slots = slots
+        self._queue_length = queue_length
+        self._retry_after = retry_after
+        self._free = slots
+        self._queue: deque[object] = deque()
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def turn(self, *, newcomer: bool, patience: float, left: threading.Event) -> Iterator[None]:
+        """Hold a slot, after waiting for it.
+
+        Parameters
+        ----------
+        newcomer
+            False for a query that has worked before: it may always wait.
+        patience
+            Longest wait [s].
+        left
+            Set, from any thread, if the one who waits has gone.
+
+        Raises
+        ------
+        QueryQueueFull
+            Raised if there is no room to wait, or the wait was too long.
+        QueryCancelled
+            Raised if the one who waits has gone.
+        """
+        self._enter(newcomer, patience, left)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += 1
+                self._changed.notify_all()
+
+    def _enter(self, newcomer: bool, patience: float, left: threading.Event) -> None:
+        with self._changed:
+            if self._free and not self._queue:
+                self._free -= 1
+                return
+            if newcomer and len(self._queue) >= self._queue_length:
+                raise self._full(f"{self._slots} queries run and {len(self._queue)} wait")
+            ticket = object()
+            self._queue.append(ticket)
+            try:
+                self._wait(ticket, time.monotonic() + patience, left)
+                self._free -= 1
+            finally:
+                self._queue.remove(ticket)
+                self._changed.notify_all()
+
+    def _wait(self, ticket: object, until: float, left: threading.Event) -> None:
+        while not (self._free and self._queue[0] is ticket):
+            if left.is_set():
+                raise QueryCancelled("The query was stopped while it waited for its turn.")
+            rest = until - time.monotonic()
+            if rest <= 0:
+                raise self._full("no query before this one ended in time")
+            self._changed.wait(min(rest, _LOOK))
+
+    def _full(self, why: str) -> QueryQueueFull:
+        return QueryQueueFull(
+            f"The service is busy: {why}.",
+            retry_after=self._retry_after,
+            hint=f"Try again in {self._retry_after} s.",
+        )
