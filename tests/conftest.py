@@ -1,16 +1,19 @@
-"""What every test may ask for: the real data and the foreign tools, or a plain word that they are not here."""
+"""What every test may ask for: the real data and the foreign tools, or a plain word that they are not."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from tests.support.realhive.server import HiveServer
 
+REPOSITORY = Path(__file__).resolve().parent.parent
+JDK_PACKAGE = "openjdk-17-jdk-headless"
 
 
 def find_dl3() -> Path | None:
@@ -28,13 +31,14 @@ def find_java() -> tuple[str, str] | None:
 
 def pytest_report_header() -> list[str]:
     """Tell what of the world is here, so that a skip is no surprise."""
-    pyspark = find_spec("pyspark")
-    return [
-        f"real DL3 data: {find_dl3() or 'none: tests marked real are skipped (set GAMMAHUB_DL3)'}",
-        f"STILTS: {shutil.which('stilts') or 'none: tests marked stilts are skipped (apt-get install stilts)'}",
-        f"Java: {(find_java() or ['none: tests marked hive and spark are skipped (openjdk-17-jdk-headless)'])[0]}",
-        f"pyspark: {'found' if pyspark else 'none: tests marked hive and spark are skipped (the spark extra)'}",
-    ]
+    java = find_java()
+    found = {
+        "real DL3 data": (find_dl3(), "tests marked real are skipped; set GAMMAHUB_DL3"),
+        "STILTS": (shutil.which("stilts"), "tests marked stilts are skipped; apt-get install stilts"),
+        "Java": (java and java[0], f"tests marked hive and spark are skipped; apt-get install {JDK_PACKAGE}"),
+        "pyspark": (find_spec("pyspark"), "tests marked hive and spark are skipped; pip install .[spark]"),
+    }
+    return [f"{name}: {'found' if where else f'NOT FOUND ({cure})'}" for name, (where, cure) in found.items()]
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +62,18 @@ def stilts() -> str:
     if command is None:
         pytest.skip("no STILTS: apt-get install stilts")
     return command
+
+
+@pytest.fixture(scope="session")
+def hive_server(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[HiveServer]:
+    """A real HiveServer2 (Apache Hive 2.3) on a free port of this machine, for the whole session."""
+    commands = find_java()
+    if commands is None:
+        pytest.skip(f"no Java with a compiler: apt-get install {JDK_PACKAGE}")
+    if find_spec("pyspark") is None:
+        pytest.skip("no pyspark, whose jars hold Hive: pip install .[spark]")
+    cache = pytestconfig.cache.mkdir("realhive") if pytestconfig.cache else tmp_path_factory.mktemp("classes")
+    with HiveServer(*commands, cache=cache, work=tmp_path_factory.mktemp("hive")) as server:
+        yield server
