@@ -1,7 +1,35 @@
 """What we say about ourselves: one description of our tables and service, told in every VO form."""
 
+from vosi.availability import availability_document
+from vosi.capabilities import capabilities_document
 from vosi.catalogue import load_catalogue, taken_names
 from vosi.errors import CatalogueError
+from vosi.service import (
+    DataModel,
+    Language,
+    LanguageFeature,
+    Limit,
+    OutputFormat,
+    ServiceDescription,
+    adql_language,
+)
+from vosi.tables import table_document, tables_document
 from vosi.tap_schema import tap_schema_rows
 
-__all__ = ["CatalogueError", "load_catalogue", "taken_names", "tap_schema_rows"]
+__all__ = [
+    "CatalogueError",
+    "DataModel",
+    "Language",
+    "LanguageFeature",
+    "Limit",
+    "OutputFormat",
+    "ServiceDescription",
+    "adql_language",
+    "availability_document",
+    "capabilities_document",
+    "load_catalogue",
+    "table_document",
+    "tables_document",
+    "taken_names",
+    "tap_schema_rows",
+]

@@ -73,7 +73,8 @@ def build_schemas(descriptions: Sequence[SchemaDescription]) -> tuple[Schema, ..
     Raises
     ------
     CatalogueError
-        Raised with a sentence for each fault, if a name is reserved or repeated, or a key names what there is not.
+        Raised with a sentence for each fault, if a name is reserved or repeated, or a key names what there
+        is not.
     """
     schemas = tuple(description.to_schema() for description in descriptions)
     faults = [fault for description in descriptions for fault in _reserved_names(description)]

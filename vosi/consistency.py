@@ -52,7 +52,8 @@ def _foreign_key(table: Table, key: ForeignKey, tables: Mapping[str, Table]) -> 
     yield from _missing(table, (here for here, _ in key.columns), "foreign key")
     yield from _missing(target, (there for _, there in key.columns), f"foreign key from {table.qualified}")
     if sorted(there for _, there in key.columns) != sorted(target.primary_key):
-        yield f"{table.qualified}: a foreign key must name the primary key of {key.target}, {target.primary_key}"
+        key_columns = ", ".join(target.primary_key)
+        yield f"{table.qualified}: a foreign key must name the primary key of {key.target}: {key_columns}"
     here_types = {column.name: column.type for column in table.columns}
     there_types = {column.name: column.type for column in target.columns}
     for here, there in key.columns:

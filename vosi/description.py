@@ -101,6 +101,10 @@ class ForeignKeyDescription(_Described):
     """Column here -> column there."""
     description: str = ""
 
+    def to_foreign_key(self) -> ForeignKey:
+        """The same in the catalogue's noun."""
+        return ForeignKey(self.target, tuple(self.columns.items()), self.description)
+
 
 class SkyDescription(_Described):
     """The columns that place a row on the sky."""

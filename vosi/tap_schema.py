@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ def tap_schema_rows(catalogue: Catalogue) -> Mapping[str, Mapping[str, list[Any]
     Parameters
     ----------
     catalogue
-        What is to be described. It describes TAP_SCHEMA too if it has it, as one of :func:`load_catalogue` does.
+        What is to be described; that of :func:`load_catalogue` has TAP_SCHEMA too.
 
     Returns
     -------
@@ -118,8 +119,9 @@ def _column(column: Column) -> Row:
 
 
 def _size(arraysize: str | None) -> int | None:
-    """The deprecated size: the arraysize where that is one number, else NULL (TAP 1.1 section 4.3)."""
-    return int(arraysize) if arraysize is not None and arraysize.isdecimal() else None
+    """The deprecated size: the arraysize, variable or not, where that is one number (TAP 1.1 section 4.3)."""
+    match = re.fullmatch(r"(\d+)\*?", arraysize or "")
+    return int(match[1]) if match else None
 
 
 def _named_keys(catalogue: Catalogue) -> Iterator[tuple[str, Table, ForeignKey]]:
