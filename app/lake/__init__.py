@@ -1,0 +1,35 @@
+"""The lake: immutable Parquet files, the snapshot that names the present ones, and their index."""
+
+from app.lake.cover import ORDER
+from app.lake.index import FileIndex, FileRecord, RowGroup, Selection
+from app.lake.layout import Layout
+from app.lake.lock import LakeBusy, LakeLock
+from app.lake.snapshot import (
+    LakeError,
+    Release,
+    Snapshot,
+    TableFile,
+    current_name,
+    current_snapshot,
+    publish,
+    sweep,
+)
+
+__all__ = [
+    "ORDER",
+    "FileIndex",
+    "FileRecord",
+    "LakeBusy",
+    "LakeError",
+    "LakeLock",
+    "Layout",
+    "Release",
+    "RowGroup",
+    "Selection",
+    "Snapshot",
+    "TableFile",
+    "current_name",
+    "current_snapshot",
+    "publish",
+    "sweep",
+]

@@ -1,0 +1,371 @@
+"""The index of the event files: which of them can hold what a query asks for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from adql import Interval, Restriction
+from adql.pruning import Scalar
+from app.lake.cover import NPIX, cover_of
+
+RANGED = ("healpix", "ra", "dec", "energy", "event_time", "event_mjd")
+"""Columns of ``dl3.events`` whose least and greatest value is known for each file."""
+
+PUBLIC = "public"
+
+_RANGES = pa.list_(pa.float64())
+SCHEMA = pa.schema(
+    [
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("collection", pa.string(), nullable=False),
+        pa.field("norder", pa.int8(), nullable=False),
+        pa.field("npix", pa.int64(), nullable=False),
+        pa.field("nrows", pa.int64(), nullable=False),
+        pa.field("nbytes", pa.int64(), nullable=False),
+        *(pa.field(f"{name}_{end}", pa.float64()) for name in RANGED for end in ("low", "high")),
+        pa.field("obs_id", pa.list_(pa.int64()), nullable=False),
+        pa.field("obs_mjd_low", _RANGES, nullable=False),
+        pa.field("obs_mjd_high", _RANGES, nullable=False),
+        pa.field("group_nrows", pa.list_(pa.int64()), nullable=False),
+        pa.field("group_low", pa.list_(pa.int64()), nullable=False),
+        pa.field("group_high", pa.list_(pa.int64()), nullable=False),
+    ]
+)
+"""Columns of ``files.parquet``, one row per event file."""
+
+Integers = NDArray[np.int64]
+Reals = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class RowGroup:
+    """One row group of an event file."""
+
+    nrows: int
+    low: int
+    """Least HEALPix index in it; -1 if none of its events has a position."""
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One event file, as the index knows it."""
+
+    path: str
+    """Relative to the lake, with forward slashes."""
+    collection: str
+    norder: int
+    npix: int
+    nrows: int
+    nbytes: int
+    ranges: Mapping[str, tuple[float, float]]
+    """Column of :data:`RANGED` -> least and greatest value; a column without values is absent."""
+    obs_id: tuple[int, ...]
+    """Observations with events in the file, in rising order."""
+    obs_mjd: tuple[tuple[float, float], ...]
+    """For each of them, first and last ``event_mjd``; NaN where the events have no time."""
+    groups: tuple[RowGroup, ...]
+
+    def to_row(self) -> dict[str, object]:
+        """The record as a row of :data:`SCHEMA`."""
+        row: dict[str, object] = {
+            "path": self.path,
+            "collection": self.collection,
+            "norder": self.norder,
+            "npix": self.npix,
+            "nrows": self.nrows,
+            "nbytes": self.nbytes,
+            "obs_id": self.obs_id,
+            "obs_mjd_low": [low for low, _ in self.obs_mjd],
+            "obs_mjd_high": [high for _, high in self.obs_mjd],
+            "group_nrows": [group.nrows for group in self.groups],
+            "group_low": [group.low for group in self.groups],
+            "group_high": [group.high for group in self.groups],
+        }
+        for name, (low, high) in self.ranges.items():
+            row[f"{name}_low"], row[f"{name}_high"] = low, high
+        return row
+
+
+def to_table(records: Iterable[FileRecord]) -> pa.Table:
+    """The records as ``files.parquet`` holds them."""
+    return pa.Table.from_pylist([record.to_row() for record in records], schema=SCHEMA)
+
+
+def to_records(table: pa.Table) -> list[FileRecord]:
+    """The records of ``files.parquet``."""
+    return [
+        FileRecord(
+            path=row["path"],
+            collection=row["collection"],
+            norder=row["norder"],
+            npix=row["npix"],
+            nrows=row["nrows"],
+            nbytes=row["nbytes"],
+            ranges={
+                name: (row[f"{name}_low"], row[f"{name}_high"])
+                for name in RANGED
+                if row[f"{name}_low"] is not None
+            },
+            obs_id=tuple(row["obs_id"]),
+            obs_mjd=tuple(zip(row["obs_mjd_low"], row["obs_mjd_high"], strict=True)),
+            groups=tuple(
+                RowGroup(*group)
+                for group in zip(row["group_nrows"], row["group_low"], row["group_high"], strict=True)
+            ),
+        )
+        for row in table.to_pylist()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is to be read for one reference to ``dl3.events``."""
+
+    files: tuple[Path, ...]
+    bounds: tuple[tuple[int, int], ...] | None
+    """For each file, the least and greatest ``healpix`` that a wanted row can have, both inside; None
+    where nothing is known of the place, so that rows without a position count too."""
+    nrows: int
+    """Rows of the row groups that are to be read."""
+    nbytes: int
+    """About the bytes of those row groups, on the disk."""
+
+    @property
+    def healpix(self) -> tuple[int, int] | None:
+        """One pair of bounds for all the files; None where there is none."""
+        if not self.bounds:
+            return None
+        return min(low for low, _ in self.bounds), max(high for _, high in self.bounds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Parts:
+    """Things of which a file has several, all files in one set of arrays."""
+
+    owner: Integers
+    low: Reals
+    high: Reals
+
+
+@dataclass(frozen=True, eq=False)
+class FileIndex:
+    """The event files of a snapshot, to be chosen from in well under a millisecond."""
+
+    paths: tuple[Path, ...]
+    collections: tuple[str, ...]
+    """The collection of each file."""
+    public: Mask
+    """True for the files of collections whose rows are served."""
+    nrows: Integers
+    nbytes: Integers
+    ranges: Mapping[str, tuple[Reals, Reals]]
+    """For each column of :data:`RANGED`, least and greatest value in each file; +inf and -inf if none."""
+    observations: _Parts
+    """One part per file and observation; low and high are first and last ``event_mjd``."""
+    obs_id: Integers
+    """The observation of each part of ``observations``."""
+    groups: _Parts
+    """One part per row group; low and high are of ``healpix``."""
+    group_nrows: Integers
+    _by_name: Mapping[str, Mask] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        names = np.array(self.collections, dtype=object)
+        masks = {name: np.asarray(names == name, dtype=bool) for name in dict.fromkeys(self.collections)}
+        object.__setattr__(self, "_by_name", masks)
+
+    @classmethod
+    def from_table(cls, table: pa.Table, lake: Path, rights: Mapping[str, str]) -> FileIndex:
+        """The index that ``files.parquet`` of a lake holds.
+
+        Parameters
+        ----------
+        rights
+            The rights of each collection; only ``public`` lets its rows be served.
+        """
+        collections = tuple(table["collection"].to_pylist())
+        observations = _parts(table, "obs_mjd_low", "obs_mjd_high")
+        return cls(
+            paths=tuple(lake / path for path in table["path"].to_pylist()),
+            collections=collections,
+            public=np.array([rights.get(name) == PUBLIC for name in collections], dtype=bool),
+            nrows=_flat(table["nrows"]),
+            nbytes=_flat(table["nbytes"]),
+            ranges={name: (_ends(table, name, "low"), _ends(table, name, "high")) for name in RANGED},
+            observations=observations,
+            obs_id=_flat(table["obs_id"], nested=True),
+            groups=_parts(table, "group_low", "group_high"),
+            group_nrows=_flat(table["group_nrows"], nested=True),
+        )
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def select(self, restriction: Restriction | None = None, *, restricted: bool = False) -> Selection:
+        """The files that can hold rows that meet a restriction.
+
+        No wanted row is left out; what else the files hold is for the exact conditions in the SQL.
+
+        Parameters
+        ----------
+        restriction
+            What is asked of ``dl3.events``; None for all of it.
+        restricted
+            Read the collections too whose licence forbids redistribution.
+        """
+        asked = restriction or Restriction()
+        wanted = np.ones(len(self), dtype=bool) if restricted else self.public.copy()
+        wanted &= self._in_collections(asked)
+        wanted &= self._in_ranges(asked)
+        wanted &= self._in_observations(asked)
+        cover = cover_of(asked.regions)
+        if cover is None:
+            return self._selection(wanted, None)
+        lowest, highest = self.ranges["healpix"]
+        first = np.where(lowest <= highest, lowest, 1).astype(np.int64)
+        last = np.where(lowest <= highest, highest, 0).astype(np.int64)
+        meets, low, high = cover.bounds_within(first, last)
+        return self._selection(wanted & meets, (low, high))
+
+    def _selection(self, wanted: Mask, bounds: tuple[Integers, Integers] | None) -> Selection:
+        chosen = np.flatnonzero(wanted)
+        read = wanted[self.groups.owner]
+        if bounds is not None:
+            low, high = bounds[0][self.groups.owner], bounds[1][self.groups.owner]
+            read = read & (self.groups.low <= high) & (self.groups.high >= low)
+        owner = self.groups.owner[read]
+        rows = self.group_nrows[read]
+        nbytes = float((rows * (self.nbytes[owner] / np.maximum(self.nrows[owner], 1))).sum())
+        return Selection(
+            files=tuple(self.paths[i] for i in chosen),
+            bounds=None
+            if bounds is None
+            else tuple(zip(bounds[0][chosen].tolist(), bounds[1][chosen].tolist(), strict=True)),
+            nrows=int(rows.sum()),
+            nbytes=math.ceil(nbytes),
+        )
+
+    def _in_collections(self, asked: Restriction) -> Mask | bool:
+        names = set(self._by_name)
+        members = asked.members.get("collection")
+        if members is not None:
+            names &= members
+        interval = asked.intervals.get("collection")
+        if interval is not None:
+            names = {name for name in names if _text_within(name, interval)}
+        if len(names) == len(self._by_name):
+            return True
+        masks = [self._by_name[name] for name in names]
+        return np.logical_or.reduce(masks) if masks else False
+
+    def _in_ranges(self, asked: Restriction) -> Mask | bool:
+        wanted: Mask | bool = True
+        for name, (low, high) in self.ranges.items():
+            for least, greatest in _spans(asked, name):
+                wanted = wanted & (low <= greatest) & (high >= least) & (low <= high)
+        return wanted
+
+    def _in_observations(self, asked: Restriction) -> Mask | bool:
+        kept: Mask | bool = True
+        members = asked.members.get("obs_id")
+        if members is not None and (numbers := _integers(members)) is not None:
+            kept = np.isin(self.obs_id, numbers)
+        for least, greatest in _interval_spans(asked, "obs_id"):
+            kept = kept & (self.obs_id >= least) & (self.obs_id <= greatest)
+        for least, greatest in _spans(asked, "event_mjd"):
+            kept = kept & (self.observations.low <= greatest) & (self.observations.high >= least)
+        if kept is True:
+            return True
+        wanted = np.zeros(len(self), dtype=bool)
+        wanted[self.observations.owner[kept]] = True
+        return wanted
+
+
+def _spans(asked: Restriction, name: str) -> list[tuple[float, float]]:
+    """Ranges that a number column must lie in, by its intervals and its members."""
+    spans = _interval_spans(asked, name)
+    members = asked.members.get(name)
+    if members and all(_is_number(value) for value in members):
+        numbers = [float(value) for value in members]
+        spans.append((min(numbers), max(numbers)))
+    return spans
+
+
+def _interval_spans(asked: Restriction, name: str) -> list[tuple[float, float]]:
+    interval = asked.intervals.get(name)
+    if interval is None:
+        return []
+    ends = (interval.low, interval.high)
+    if not all(end is None or _is_number(end) for end in ends):
+        return []
+    low = -math.inf if interval.low is None else interval.low
+    high = math.inf if interval.high is None else interval.high
+    return [(low, high)]  # type: ignore[list-item]  # texts are gone
+
+
+def _is_number(value: Scalar) -> bool:
+    return isinstance(value, int | float) and not math.isnan(value)
+
+
+def _integers(members: Collection[Scalar]) -> Integers | None:
+    """The members that a long can equal; None if some are no numbers, so that nothing is known."""
+    if not all(_is_number(value) for value in members):
+        return None
+    whole = {int(value) for value in members if math.isfinite(value) and value == int(value)}  # type: ignore[arg-type]
+    return np.array(sorted(value for value in whole if -(2**63) <= value < 2**63), dtype=np.int64)
+
+
+def _text_within(name: str, interval: Interval) -> bool:
+    low, high = interval.low, interval.high
+    below = isinstance(low, str) and name < low
+    above = isinstance(high, str) and name > high
+    return not (below or above)
+
+
+def _flat(column: pa.ChunkedArray, *, nested: bool = False) -> Integers:
+    array = column.combine_chunks()
+    values = array.flatten() if nested else array
+    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _ends(table: pa.Table, name: str, end: str) -> Reals:
+    nothing = math.inf if end == "low" else -math.inf
+    values = table[f"{name}_{end}"].combine_chunks().fill_null(nothing)
+    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def _parts(table: pa.Table, low: str, high: str) -> _Parts:
+    lists = table[low].combine_chunks()
+    counts = lists.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+    owner = np.repeat(np.arange(len(table), dtype=np.int64), counts)
+    ends = [
+        table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float64)
+        for name in (low, high)
+    ]
+    return _Parts(owner, ends[0], ends[1])
+
+
+def check_disjoint(records: Sequence[FileRecord]) -> None:
+    """Refuse an index that lists a file twice or a tile outside the sky.
+
+    Raises
+    ------
+    ValueError
+        Raised with the path of the first such file.
+    """
+    seen: set[str] = set()
+    for record in records:
+        if record.path in seen:
+            raise ValueError(f"{record.path} is listed twice")
+        if record.norder >= 0 and not 0 <= record.npix < 12 * 4**record.norder <= NPIX:
+            raise ValueError(f"{record.path}: there is no tile {record.npix} of order {record.norder}")
+        seen.add(record.path)
