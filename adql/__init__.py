@@ -1,11 +1,21 @@
 """ADQL: an ADQL query and a catalogue in, one engine's SQL and described columns out."""
 
+from adql.dialects import DIALECTS, DUCKDB, HIVE, SPARK, Dialect
 from adql.errors import AdqlError, BindError, LimitError, ParseError, UnsupportedError
+from adql.features import FEATURES, Feature
+from adql.limits import Limits
+from adql.parser import parse
 from adql.pruning import Cells, Cone, Interval, Outline, Restriction, Scan
 from adql.schema import Catalogue, Column, ForeignKey, Schema, SkyIndex, Table
+from adql.translate import Statement, translate
 from adql.types import ColumnType, Position
 
 __all__ = [
+    "DIALECTS",
+    "DUCKDB",
+    "FEATURES",
+    "HIVE",
+    "SPARK",
     "AdqlError",
     "BindError",
     "Catalogue",
@@ -13,9 +23,12 @@ __all__ = [
     "Column",
     "ColumnType",
     "Cone",
+    "Dialect",
+    "Feature",
     "ForeignKey",
     "Interval",
     "LimitError",
+    "Limits",
     "Outline",
     "ParseError",
     "Position",
@@ -23,6 +36,9 @@ __all__ = [
     "Scan",
     "Schema",
     "SkyIndex",
+    "Statement",
     "Table",
     "UnsupportedError",
+    "parse",
+    "translate",
 ]

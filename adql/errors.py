@@ -36,7 +36,7 @@ class AdqlError(Exception):
         super().__init__(message)
 
     def __str__(self) -> str:
-        where = f" ({self.position})" if self.position else ""
+        where = f" ({self.position})" if self.position and "\n" not in self.message else ""
         return f"{self.message}{where}"
 
     def excerpt(self) -> str:
@@ -61,12 +61,11 @@ class BindError(AdqlError):
 
     @classmethod
     def all_of(cls, faults: Sequence[BindError]) -> BindError:
-        """One error for several: the first one's place, every one's sentence."""
+        """One error for several: every one's sentence and place, a line each."""
         first = faults[0]
         if len(faults) == 1:
             return first
-        sentences = [first.message, *(str(fault) for fault in faults[1:])]
-        return cls("\n".join(sentences), first.position, first.text)
+        return cls("\n".join(str(fault) for fault in faults), first.position, first.text)
 
 
 class UnsupportedError(AdqlError):

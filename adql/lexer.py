@@ -38,9 +38,11 @@ _WORD_TYPES: dict[str, str] = {
     **{word: word for word in SYNTAX_WORDS},
     **{word: f"_{word}" for word in SILENT_WORDS},
 }
-"""Upper-case word -> terminal; every other word is a NAME. Lark keeps terminals with an underscore to itself."""
+"""Upper-case word -> terminal; every other word is a NAME. Lark swallows terminals with an underscore."""
 
-_STRAIGHT = dict.fromkeys("\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}`´", "'") | dict.fromkeys(
+_STRAIGHT = dict.fromkeys(
+    "\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}`´", "'"
+) | dict.fromkeys(
     "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBLE LOW-9 QUOTATION MARK}", '"'
 )
 
@@ -105,13 +107,15 @@ def _word_at(text: str, place: int) -> str:
 def _stray(text: str, place: int, position: Position) -> ParseError:
     character = text[place]
     if character == "'":
-        return ParseError("This text has no closing quote ('). A quote inside a text is doubled: 'it''s'.", position)
+        return ParseError(
+            "This text has no closing quote ('). A quote inside a text is doubled: 'it''s'.", position
+        )
     if character == '"':
         empty = text.startswith('""', place)
         return ParseError(
             'A delimited identifier ("...") cannot be empty.'
             if empty
-            else 'This delimited identifier has no closing quote ("). Texts stand in single quotes (\').',
+            else "This delimited identifier has no closing quote (\"). Texts stand in single quotes (').",
             position,
         )
     if character in _STRAIGHT:

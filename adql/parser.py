@@ -47,7 +47,9 @@ def _parse(text: str, limits: Limits) -> ast.Query:
         raise
     nodes, depth = ast.measure(query)
     if nodes > limits.nodes:
-        raise LimitError(f"The query has {nodes} parts (names, values, operators); at most {limits.nodes} are allowed.")
+        raise LimitError(
+            f"The query has {nodes} parts (names, values, operators); at most {limits.nodes} are allowed."
+        )
     if depth > limits.depth:
         raise LimitError(f"The query is nested {depth} levels deep; at most {limits.depth} are allowed.")
     assert isinstance(query, ast.Query)
@@ -102,7 +104,9 @@ class _Builder(Transformer[Token, Any]):
 
     bracketed = subquery
 
-    def union(self, left: ast.QueryBody, operator: Token, every: Token | None, right: ast.QueryBody) -> ast.QueryBody:
+    def union(
+        self, left: ast.QueryBody, operator: Token, every: Token | None, right: ast.QueryBody
+    ) -> ast.QueryBody:
         return ast.SetOperation(operator.upper(), left, right, every is not None, position=_at(operator))
 
     intersection = union
@@ -176,7 +180,9 @@ class _Builder(Transformer[Token, Any]):
     def same(self, inner: Any) -> Any:
         return inner
 
-    def join_on(self, left: ast.Source, kind: Token | None, word: Token, right: ast.Source, on: ast.Expression) -> ast.Join:
+    def join_on(
+        self, left: ast.Source, kind: Token | None, word: Token, right: ast.Source, on: ast.Expression
+    ) -> ast.Join:
         return ast.Join(_kind(kind), left, right, condition=on, position=_at(word))
 
     def join_using(
@@ -205,11 +211,18 @@ class _Builder(Transformer[Token, Any]):
         return ast.Comparison(written, left, right, position=_at(operator))
 
     def between(
-        self, operand: ast.Expression, negated: Token | None, word: Token, low: ast.Expression, high: ast.Expression
+        self,
+        operand: ast.Expression,
+        negated: Token | None,
+        word: Token,
+        low: ast.Expression,
+        high: ast.Expression,
     ) -> ast.Between:
         return ast.Between(operand, low, high, negated is not None, position=_at(word))
 
-    def in_query(self, operand: ast.Expression, negated: Token | None, word: Token, query: ast.Query) -> ast.InQuery:
+    def in_query(
+        self, operand: ast.Expression, negated: Token | None, word: Token, query: ast.Query
+    ) -> ast.InQuery:
         return ast.InQuery(operand, query, negated is not None, position=_at(word))
 
     def in_list(
@@ -225,7 +238,9 @@ class _Builder(Transformer[Token, Any]):
         pattern: ast.Expression,
         escape: ast.Expression | None,
     ) -> ast.Like:
-        return ast.Like(operand, pattern, negated is not None, word.type == "ILIKE", escape, position=_at(word))
+        return ast.Like(
+            operand, pattern, negated is not None, word.type == "ILIKE", escape, position=_at(word)
+        )
 
     def is_null(self, operand: ast.Expression, word: Token, negated: Token | None, null: Token) -> ast.IsNull:
         return ast.IsNull(operand, negated is not None, position=_at(word))
@@ -257,7 +272,9 @@ class _Builder(Transformer[Token, Any]):
     def cast_target(self, name: Token, second: Token | None, length: Token | None) -> tuple[str, int | None]:
         target = name.upper() if second is None else f"{name.upper()} {second.upper()}"
         if target not in CAST_TARGETS:
-            raise ParseError(f"{target} is not a type to cast to. Types are {', '.join(CAST_TARGETS)}.", _at(name))
+            raise ParseError(
+                f"{target} is not a type to cast to. Types are {', '.join(CAST_TARGETS)}.", _at(name)
+            )
         if length is not None and target not in ("CHAR", "VARCHAR"):
             raise ParseError(f"{target} has no length.", _at(length))
         if length is not None and not 0 < int(length) < 1 << 31:
@@ -290,7 +307,9 @@ class _Builder(Transformer[Token, Any]):
     def path(self, name: ast.Identifier) -> tuple[ast.Identifier, ...]:
         return (name,)
 
-    def longer_path(self, path: tuple[ast.Identifier, ...], name: ast.Identifier) -> tuple[ast.Identifier, ...]:
+    def longer_path(
+        self, path: tuple[ast.Identifier, ...], name: ast.Identifier
+    ) -> tuple[ast.Identifier, ...]:
         return (*path, name)
 
     def regular(self, token: Token) -> ast.Identifier:
@@ -380,7 +399,9 @@ def _sentence(token: Token, before: str, accepted: set[str]) -> str:
     if word == "WITH":
         return "WITH stands at the beginning of a query only, not in a subquery (ADQL 2.1 section 3.1.1)."
     if "_ON" in accepted and "_USING" in accepted and token.type != "NAME":
-        return f"Unexpected {_shown(token)}: a JOIN needs ON condition or USING (columns), or is a NATURAL JOIN."
+        return (
+            f"Unexpected {_shown(token)}: a JOIN needs ON condition or USING (columns), or is a NATURAL JOIN."
+        )
     if word in RESERVED_WORDS and "NAME" in accepted:
         return _reserved(token, accepted)
     if token.type == "NAME" and (guess := _syntax_word_like(word, accepted)):

@@ -144,5 +144,7 @@ class Catalogue:
                 tables = tuple(kept) if known else (*kept, table)
                 position = self.schemas.index(schema)
                 changed = replace(schema, tables=tables)
-                return replace(self, schemas=(*self.schemas[:position], changed, *self.schemas[position + 1 :]))
+                return replace(
+                    self, schemas=(*self.schemas[:position], changed, *self.schemas[position + 1 :])
+                )
         raise KeyError(table.schema)

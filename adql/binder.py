@@ -1,0 +1,1028 @@
+"""From the tree as written to the plain tree: names resolved, types checked, meaning carried along.
+
+The one large room of the house: each clause of SQL has its method, in the order of a SELECT.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count as counter
+
+from adql import ast, core, timestamps
+from adql.core import BOOLEAN, Expr, Literal, Op
+from adql.errors import AdqlError, BindError, UnsupportedError
+from adql.functions import (
+    AGGREGATES,
+    FUNCTIONS,
+    NULL_TYPE,
+    Function,
+    aggregate,
+    common_type,
+    converted,
+    count,
+)
+from adql.printer import to_adql
+from adql.schema import Catalogue, Column, Table
+from adql.scope import BoundRelation, NamedValue, Scope, suggestion
+from adql.types import DOUBLE, LONG, STRING, TIMESTAMP, ColumnType, Position
+from adql.values import Value, from_column, integer, merged, product_of, sum_of, text, to_double, to_long
+from adql.words import RESERVED_WORDS
+
+
+@dataclass(frozen=True, slots=True)
+class BoundQuery:
+    """A query with every name resolved."""
+
+    query: core.Query
+    tables: frozenset[str]
+    """Qualified names of the tables it reads."""
+
+
+def bind(query: ast.Query, catalogue: Catalogue) -> BoundQuery:
+    """Resolve the names of a query and check its types.
+
+    Raises
+    ------
+    BindError
+        Raised with all unknown names at once, or with the first fault of another kind.
+    UnsupportedError
+        Raised for valid ADQL that is not offered, by its name.
+    """
+    binder = _Binder(catalogue)
+    bound = binder.root(query)
+    if binder.faults:
+        raise BindError.all_of(binder.faults)
+    return BoundQuery(bound, frozenset(binder.tables))
+
+
+_UNKNOWN = Value(Literal(NULL_TYPE, None))
+"""Stands in for an unknown name, so that all of them are found in one go."""
+
+_SAFE_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+
+
+@dataclass(frozen=True, slots=True)
+class _From:
+    """A bound FROM clause or a part of it."""
+
+    source: core.Relation
+    relations: tuple[BoundRelation, ...]
+    columns: tuple[NamedValue, ...]
+
+
+class _Binder:
+    """Binds one query; holds what is shared by all its parts."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self.faults: list[BindError] = []
+        self.tables: set[str] = set()
+        self.common: dict[str, tuple[str, core.Query]] = {}
+        self._aliases: Iterator[int] = counter(1)
+
+    # Queries
+
+    def root(self, query: ast.Query) -> core.Query:
+        """The whole query with its WITH clause."""
+        common = tuple(self._common_table(table) for table in query.common)
+        return replace(self.query(query, None), common=common)
+
+    def _common_table(self, table: ast.CommonTable) -> core.CommonQuery:
+        name = table.name.name.lower()
+        if name in self.common:
+            raise BindError(f'Two queries of the WITH clause are called "{table.name}".', table.position)
+        query = self.query(table.query, None)
+        alias = f"w{len(self.common) + 1}"
+        self.common[name] = (alias, query)
+        return core.CommonQuery(alias, query)
+
+    def query(self, query: ast.Query, parent: Scope | None) -> core.Query:
+        """A body with ORDER BY and OFFSET."""
+        if isinstance(query.body, ast.Select):
+            return self._select(query.body, parent, query.order_by, query.offset)
+        inner = self._operand(query.body, parent)
+        if not query.order_by and query.offset is None:
+            return inner
+        if inner.order_by or inner.limit is not None or inner.offset is not None:
+            inner = self._wrapped(inner)
+        scope = self._outputs_scope(inner)
+        keys = tuple(self._output_key(term, inner, scope) for term in query.order_by)
+        return replace(inner, order_by=keys, offset=query.offset)
+
+    def _operand(self, body: ast.QueryBody, parent: Scope | None) -> core.Query:
+        if isinstance(body, ast.Select):
+            return self._select(body, parent, (), None)
+        if isinstance(body, ast.Query):
+            return self.query(body, parent)
+        assert isinstance(body, ast.SetOperation)
+        return self._set_operation(body, parent)
+
+    def _set_operation(self, node: ast.SetOperation, parent: Scope | None) -> core.Query:
+        left, right = self._operand(node.left, parent), self._operand(node.right, parent)
+        if len(left.columns) != len(right.columns):
+            raise BindError(
+                f"{node.operator} needs as many columns on both sides; there are {len(left.columns)} and "
+                f"{len(right.columns)}.",
+                node.position,
+            )
+        columns = tuple(self._united(node, *pair) for pair in zip(left.columns, right.columns, strict=True))
+        types = [column.type for column in columns]
+        body = core.SetOperation(
+            node.operator.lower(), node.all, self._as(left, types), self._as(right, types)
+        )
+        return core.Query(body, columns, left.names)
+
+    def _united(self, node: ast.SetOperation, left: Column, right: Column) -> Column:
+        try:
+            type_ = common_type([left.type, right.type])
+        except BindError as fault:
+            raise BindError(
+                f'{node.operator} cannot bring together "{left.name}" ({left.type}) and '
+                f'"{right.name}" ({right.type}). CAST one of them.',
+                node.position,
+            ) from fault
+        value = merged(
+            from_column(Literal(type_, 0), left), from_column(Literal(type_, 0), right), Literal(type_, 0)
+        )
+        return replace(left, type=type_, unit=value.unit, ucd=value.ucd, utype=value.utype)
+
+    def _as(self, query: core.Query, types: Sequence[ColumnType]) -> core.Query:
+        """The query with its columns converted to ``types``."""
+        if all(column.type == type_ for column, type_ in zip(query.columns, types, strict=True)):
+            return query
+        return self._wrapped(query, types)
+
+    def _wrapped(self, query: core.Query, types: Sequence[ColumnType] | None = None) -> core.Query:
+        """``SELECT * FROM (query)``, with columns of other types where asked."""
+        alias = self._alias()
+        targets = types or [column.type for column in query.columns]
+        items = tuple(
+            core.Item(converted(core.Field(column.type, alias, name), type_), name)
+            for column, name, type_ in zip(query.columns, query.names, targets, strict=True)
+        )
+        columns = tuple(
+            replace(column, type=type_) for column, type_ in zip(query.columns, targets, strict=True)
+        )
+        return core.Query(core.Select(items, core.QuerySource(alias, query)), columns, query.names)
+
+    def _outputs_scope(self, query: core.Query) -> Scope:
+        """The outputs of a query as names; fields of relation '' stand for them."""
+        columns = tuple(
+            NamedValue(column.name, from_column(core.Field(column.type, "", name), column))
+            for column, name in zip(query.columns, query.names, strict=True)
+        )
+        return Scope((), columns)
+
+    def _output_key(self, term: ast.OrderTerm, query: core.Query, scope: Scope) -> core.OrderKey:
+        ordinal = self._ordinal(term, len(query.columns))
+        if ordinal is not None:
+            return core.OrderKey(query.names[ordinal], term.descending)
+        if not isinstance(term.expression, ast.ColumnReference):
+            raise UnsupportedError(
+                "ORDER BY after UNION, EXCEPT or INTERSECT takes names or numbers of columns only.",
+                term.position,
+            )
+        value = self._value(term.expression, scope)
+        name = value.expr.name if isinstance(value.expr, core.Field) else ""
+        return core.OrderKey(name, term.descending)
+
+    def _ordinal(self, term: ast.OrderTerm, size: int) -> int | None:
+        if not (isinstance(term.expression, ast.Number) and term.expression.is_integer):
+            return None
+        number = int(term.expression.text)
+        if not 0 < number <= size:
+            raise BindError(f"ORDER BY {number}: the query has {size} columns.", term.position)
+        return number - 1
+
+    # SELECT
+
+    def _select(
+        self, node: ast.Select, parent: Scope | None, order_by: Sequence[ast.OrderTerm], offset: int | None
+    ) -> core.Query:
+        from_ = self._from(node.source, parent)
+        scope = Scope(from_.relations, from_.columns, parent)
+        where = None
+        if node.where is not None:
+            where = self._condition(node.where, scope, _no_aggregates("WHERE", "HAVING"))
+        groups = tuple(self._group(term, scope) for term in node.group_by)
+        outputs = self._items(node, scope)
+        having = self._condition(node.having, scope) if node.having is not None else None
+        grouped = (
+            bool(groups) or having is not None or any(_has_aggregate(value.expr) for _, value, _ in outputs)
+        )
+        self._check_grouping(node, outputs, having, groups, grouped=grouped)
+        names = self._names([name for name, _, _ in outputs])
+        items = tuple(
+            core.Item(converted(value.expr, _settled(value.type)), sql)
+            for (_, value, _), sql in zip(outputs, _sql_names(names), strict=True)
+        )
+        columns = tuple(
+            replace(value.column(name), type=_settled(value.xml_type or value.type))
+            for (_, value, _), name in zip(outputs, names, strict=True)
+        )
+        body = core.Select(items, from_.source, node.distinct, where, groups, having, grouped)
+        query = core.Query(body, columns, tuple(item.name for item in items), limit=node.top, offset=offset)
+        return self._ordered(query, body, order_by, scope, groups) if order_by else query
+
+    def _group(self, term: ast.Expression, scope: Scope) -> Expr:
+        if isinstance(term, ast.Number):
+            raise BindError(
+                "GROUP BY takes columns or expressions, not the number of a column.", term.position
+            )
+        return self._value(term, scope, _no_aggregates("GROUP BY", "HAVING")).expr
+
+    def _items(self, node: ast.Select, scope: Scope) -> list[tuple[str, Value, ast.Node]]:
+        outputs: list[tuple[str, Value, ast.Node]] = []
+        for item in node.items:
+            if isinstance(item.expression, ast.Star):
+                outputs += self._expanded(item.expression, scope)
+                continue
+            value = self._value(item.expression, scope, _anywhere)
+            if not value.description and not isinstance(item.expression, ast.ColumnReference):
+                value = replace(value, description=f"[ADQL: {_shortened(to_adql(item.expression))}]")
+            outputs.append((_output_name(item, value), value, item))
+        return outputs
+
+    def _expanded(self, star: ast.Star, scope: Scope) -> list[tuple[str, Value, ast.Node]]:
+        columns = scope.expand(star.qualifier)
+        if not columns and star.qualifier:
+            table = ".".join(str(part) for part in star.qualifier)
+            known = [relation.path[-1] for relation in scope.relations]
+            self.faults.append(
+                BindError(f'Unknown table "{table}" in {table}.*.{suggestion(table, known)}', star.position)
+            )
+        return [(column.name, column.value, star) for column in columns]
+
+    def _names(self, wanted: Sequence[str]) -> list[str]:
+        """Unique names for the outputs; those the query gives stay as they are where they can."""
+        taken = {name.lower() for name in wanted if name}
+        seen: set[str] = set()
+        names = []
+        for index, want in enumerate(wanted, 1):
+            name = want
+            if not want or name.lower() in seen:
+                base, numbers = (want, counter(2)) if want else ("col", counter(index))
+                name = next(n for n in (f"{base}_{i}" for i in numbers) if n.lower() not in taken | seen)
+            seen.add(name.lower())
+            names.append(name)
+        return names
+
+    def _check_grouping(
+        self,
+        node: ast.Select,
+        outputs: Sequence[tuple[str, Value, ast.Node]],
+        having: Expr | None,
+        groups: tuple[Expr, ...],
+        *,
+        grouped: bool,
+    ) -> None:
+        if not grouped or self.faults:
+            return
+        for name, value, item in outputs:
+            self._check_grouped(value.expr, groups, item.position, f'"{name}"' if name else "an output")
+        if having is not None and node.having is not None:
+            self._check_grouped(having, groups, node.having.position, "HAVING")
+
+    def _check_grouped(self, expr: Expr, groups: tuple[Expr, ...], position: Position, what: str) -> None:
+        stray = _ungrouped(expr, groups)
+        if stray is not None:
+            rule = "name it in GROUP BY or put it into an aggregate (MIN, MAX, AVG, SUM, COUNT)"
+            raise BindError(
+                f'Column "{stray.name}" of {what} has no single value in a group: {rule}.', position
+            )
+
+    def _ordered(
+        self,
+        query: core.Query,
+        body: core.Select,
+        order_by: Sequence[ast.OrderTerm],
+        scope: Scope,
+        groups: tuple[Expr, ...],
+    ) -> core.Query:
+        hidden: list[core.Item] = []
+        keys = []
+        for term in order_by:
+            found = self._order_output(term, query, body, scope)
+            if isinstance(found, str):
+                keys.append(core.OrderKey(found, term.descending))
+                continue
+            if body.distinct:
+                raise BindError(
+                    f"ORDER BY {to_adql(term.expression)}: with DISTINCT only selected columns sort.",
+                    term.position,
+                )
+            if body.is_aggregate and not self.faults:
+                self._check_grouped(found, groups, term.position, "ORDER BY")
+            elif not body.is_aggregate and _has_aggregate(found):
+                raise BindError("ORDER BY has an aggregate, but the query has no groups.", term.position)
+            name = f"sort_{len(hidden) + 1}"
+            hidden.append(core.Item(found, name))
+            keys.append(core.OrderKey(name, term.descending))
+        return replace(query, order_by=tuple(keys), hidden=tuple(hidden))
+
+    def _order_output(
+        self, term: ast.OrderTerm, query: core.Query, body: core.Select, scope: Scope
+    ) -> str | Expr:
+        """The name of the output that a term sorts by, or an expression that is none."""
+        ordinal = self._ordinal(term, len(query.columns))
+        if ordinal is not None:
+            return query.names[ordinal]
+        node = term.expression
+        if isinstance(node, ast.ColumnReference) and not node.qualifier:
+            named = [
+                name
+                for column, name in zip(query.columns, query.names, strict=True)
+                if node.name.matches(column.name)
+            ]
+            if len(named) == 1:
+                return named[0]
+        outputs = tuple(
+            NamedValue(column.name, from_column(item.expr, column))
+            for column, item in zip(query.columns, body.items, strict=True)
+        )
+        known = {name.name.lower() for name in scope.columns}
+        extra = tuple(output for output in outputs if output.name.lower() not in known)
+        value = self._value(node, replace(scope, columns=(*scope.columns, *extra)), _anywhere)
+        same = [item.name for item in body.items if item.expr == value.expr]
+        return same[0] if same else value.expr
+
+    # FROM
+
+    def _alias(self) -> str:
+        return f"t{next(self._aliases)}"
+
+    def _from(self, node: ast.Source, parent: Scope | None) -> _From:
+        from_ = self._source(node, parent)
+        paths = [tuple(part.lower() for part in relation.path) for relation in from_.relations]
+        for index, path in enumerate(paths):
+            if path in paths[:index]:
+                name = ".".join(from_.relations[index].path)
+                raise BindError(f'Two tables of FROM are called "{name}": give one an alias.', node.position)
+        return from_
+
+    def _source(self, node: ast.Source, parent: Scope | None) -> _From:
+        match node:
+            case ast.TableReference():
+                return self._table(node)
+            case ast.DerivedTable(query=query, alias=alias):
+                bound, sql = self.query(query, None), self._alias()
+                return _from_query(core.QuerySource(sql, bound), sql, bound, alias.name)
+            case ast.Join():
+                return self._join(node, parent)
+        raise AssertionError(node)
+
+    def _table(self, node: ast.TableReference) -> _From:
+        name = node.path[-1]
+        sql = self._alias()
+        shown = node.alias.name if node.alias is not None else None
+        if len(node.path) == 1:
+            for known, (common, query) in self.common.items():
+                if name.name.lower() == known:
+                    return _from_query(core.CommonSource(sql, common), sql, query, shown or name.name)
+        table = self._known_table(node)
+        if table is None:
+            return _From(core.CommonSource(sql, "unknown"), (_Anything((shown or name.name,), ()),), ())
+        self.tables.add(table.qualified)
+        columns = tuple(
+            NamedValue(column.name, from_column(core.Field(column.type, sql, column.name), column))
+            for column in table.columns
+        )
+        path = (shown,) if shown else (table.schema, table.name)
+        return _From(core.TableSource(sql, table), (BoundRelation(path, columns),), columns)
+
+    def _known_table(self, node: ast.TableReference) -> Table | None:
+        written = ".".join(part.name for part in node.path)
+        found = [table for table in self.catalogue if _names_table(node.path, table)]
+        if len(found) == 1:
+            return found[0]
+        names = [table.qualified for table in self.catalogue] + list(self.common)
+        if found:
+            places = ", ".join(table.qualified for table in found)
+            fault = f'Table "{written}" is ambiguous: {places}. Write the schema before it.'
+        else:
+            hint = suggestion(written, names) or suggestion(
+                node.path[-1].name, [t.name for t in self.catalogue]
+            )
+            fault = f'Unknown table "{written}".{hint}'
+        self.faults.append(BindError(fault, node.position))
+        return None
+
+    def _join(self, node: ast.Join, parent: Scope | None) -> _From:
+        left, right = self._source(node.left, parent), self._source(node.right, parent)
+        relations = left.relations + right.relations
+        kind = node.kind.lower()
+        if node.natural or node.using:
+            return self._merging_join(node, left, right)
+        columns = left.columns + right.columns
+        condition = None
+        if node.condition is not None:
+            scope = Scope(relations, columns, parent)
+            condition = self._condition(node.condition, scope, _no_aggregates("ON", "HAVING"))
+        return _From(core.JoinSource(kind, left.source, right.source, condition), relations, columns)
+
+    def _merging_join(self, node: ast.Join, left: _From, right: _From) -> _From:
+        relations = left.relations + right.relations
+        names = self._common_names(node, left, right)
+        pairs = [(self._one(left, name, node), self._one(right, name, node)) for name in names]
+        conditions = tuple(self._comparison("=", mine.value, other.value, node) for mine, other in pairs)
+        shared = tuple(self._merged_column(node.kind, mine, other) for mine, other in pairs)
+        used = {id(column) for pair in pairs for column in pair}
+        rest = tuple(column for column in left.columns + right.columns if id(column) not in used)
+        kind = node.kind.lower() if conditions else "cross"
+        source = core.JoinSource(kind, left.source, right.source, core.all_of(conditions))
+        return _From(source, relations, shared + rest)
+
+    def _common_names(self, node: ast.Join, left: _From, right: _From) -> list[ast.Identifier]:
+        if node.using:
+            return list(node.using)
+        theirs = {column.name.lower() for column in right.columns}
+        return [ast.Identifier(column.name) for column in left.columns if column.name.lower() in theirs]
+
+    def _one(self, from_: _From, name: ast.Identifier, node: ast.Join) -> NamedValue:
+        found = [column for column in from_.columns if name.matches(column.name)]
+        if len(found) == 1:
+            return found[0]
+        position = name.position if node.using else node.position
+        tables = " or ".join(".".join(relation.path) for relation in from_.relations)
+        if found:
+            raise BindError(f'Column "{name}" to join by is ambiguous in {tables}.', position)
+        raise BindError(
+            f'Unknown column "{name}" in {tables}.{suggestion(name.name, [c.name for c in from_.columns])}',
+            position,
+        )
+
+    def _merged_column(self, kind: str, mine: NamedValue, other: NamedValue) -> NamedValue:
+        if kind == "RIGHT":
+            return other
+        if kind != "FULL":
+            return mine
+        common = common_type([mine.value.type, other.value.type])
+        operands = (converted(mine.value.expr, common), converted(other.value.expr, common))
+        return NamedValue(mine.name, replace(mine.value, expr=Op(common, "coalesce", operands)))
+
+    # Conditions
+
+    def _condition(self, node: ast.Expression, scope: Scope, check: _Check | None = None) -> Expr:
+        check = check or _anywhere
+        match node:
+            case ast.Or(operands=operands):
+                return Op(
+                    BOOLEAN, "or", tuple(self._condition(operand, scope, check) for operand in operands)
+                )
+            case ast.And(operands=operands):
+                return Op(
+                    BOOLEAN, "and", tuple(self._condition(operand, scope, check) for operand in operands)
+                )
+            case ast.Not(operand=operand):
+                return Op(BOOLEAN, "not", (self._condition(operand, scope, check),))
+            case ast.Comparison(operator=operator, left=left, right=right):
+                return self._comparison(
+                    operator, self._value(left, scope, check), self._value(right, scope, check), node
+                )
+            case ast.Between(operand=operand, low=low, high=high, negated=negated):
+                value = self._value(operand, scope, check)
+                bounds = (
+                    self._comparison(">=", value, self._value(low, scope, check), node),
+                    self._comparison("<=", value, self._value(high, scope, check), node),
+                )
+                return _negated(Op(BOOLEAN, "and", bounds), negated)
+            case ast.InList():
+                return self._in_list(node, scope, check)
+            case ast.InQuery():
+                return self._in_query(node, scope, check)
+            case ast.Like():
+                return self._like(node, scope, check)
+            case ast.IsNull(operand=operand, negated=negated):
+                value = self._value(operand, scope, check)
+                return _negated(Op(BOOLEAN, "is_null", (value.expr,)), negated)
+            case ast.Exists(query=query):
+                return core.ExistsQuery(BOOLEAN, self.query(query, scope))
+        return self._flag(node, scope, check)
+
+    def _flag(self, node: ast.Expression, scope: Scope, check: _Check) -> Expr:
+        """A value where a condition is needed: only a boolean column is one."""
+        value = self._value(node, scope, check)
+        if value.type in (BOOLEAN, NULL_TYPE):
+            return value.expr
+        cure = (
+            f"write {_shortened(to_adql(node))} = 1" if _is_predicate(node) else "compare it with something"
+        )
+        raise BindError(
+            f"A condition is needed here, and {_shortened(to_adql(node))} is a value: {cure}.", node.position
+        )
+
+    def _comparison(self, operator: str, left: Value, right: Value, node: ast.Node) -> Expr:
+        operands = self._comparable(left, right, node)
+        return Op(BOOLEAN, _COMPARISONS[operator], operands)
+
+    def _comparable(self, left: Value, right: Value, node: ast.Node) -> tuple[Expr, Expr]:
+        """Both sides in one type; a literal takes the type of the other side."""
+        for value in (left, right):
+            if value.type.is_geometry or (
+                value.type.datatype not in ("char", "unicodeChar") and value.type.arraysize
+            ):
+                raise BindError(f"A {value.type} cannot be compared.", node.position)
+        a, b = left.expr, right.expr
+        if NULL_TYPE in (a.type, b.type):
+            known = b.type if a.type == NULL_TYPE else a.type
+            return converted(a, _settled(known)), converted(b, _settled(known))
+        return self._aligned(a, b, node)
+
+    def _aligned(self, a: Expr, b: Expr, node: ast.Node) -> tuple[Expr, Expr]:
+        """Two operands of different types as one: a literal gives way, else numbers become texts."""
+        if a.type.is_numeric and b.type.is_numeric:
+            return a, b
+        if "boolean" in (a.type.datatype, b.type.datatype):
+            return self._boolean(a, node), self._boolean(b, node)
+        if a.type.is_numeric or b.type.is_numeric:
+            return self._numeric_as(a, b, node), self._numeric_as(b, a, node)
+        return self._temporal_as(a, b.type, node), self._temporal_as(b, a.type, node)
+
+    def _numeric_as(self, expr: Expr, other: Expr, node: ast.Node) -> Expr:
+        """An operand of a comparison of a number with a text."""
+        if isinstance(expr, Literal) and not expr.type.is_numeric:
+            return _number_in(str(expr.value), other.type, node)
+        if not expr.type.is_numeric or (isinstance(other, Literal) and not other.type.is_numeric):
+            return expr
+        return (
+            text(expr.text or str(expr.value))
+            if isinstance(expr, Literal)
+            else Op(STRING, "to_text", (expr,))
+        )
+
+    def _temporal_as(self, expr: Expr, other: ColumnType, node: ast.Node) -> Expr:
+        """A text literal in the one form that times have, where it is compared with a time."""
+        if other.is_timestamp and isinstance(expr, Literal) and isinstance(expr.value, str):
+            return self._timestamp(expr.value, node)
+        return expr
+
+    def _boolean(self, expr: Expr, node: ast.Node) -> Expr:
+        if expr.type.datatype == "boolean":
+            return expr
+        known = {"1": True, "0": False, "true": True, "false": False, "t": True, "f": False}
+        if isinstance(expr, Literal) and str(expr.value).lower() in known:
+            return Literal(BOOLEAN, known[str(expr.value).lower()])
+        raise BindError("A boolean is compared with 1, 0, 'true' or 'false'.", node.position)
+
+    def _timestamp(self, value: str, node: ast.Node) -> Literal:
+        normal = timestamps.normalised(value)
+        if normal is None:
+            raise BindError(
+                f"{value!r} is not a time: write it as 2004-03-26T22:15:00 (DALI 1.1 section 3.3.3).",
+                node.position,
+            )
+        return Literal(TIMESTAMP, normal)
+
+    def _in_list(self, node: ast.InList, scope: Scope, check: _Check) -> Expr:
+        value = self._value(node.operand, scope, check)
+        items = [self._comparable(value, self._value(item, scope, check), item) for item in node.items]
+        operand = items[0][0]
+        if all(pair[0] == operand for pair in items):
+            found: Expr = Op(BOOLEAN, "in", (operand, *(pair[1] for pair in items)))
+        else:
+            found = Op(BOOLEAN, "or", tuple(Op(BOOLEAN, "eq", pair) for pair in items))
+        return _negated(found, node.negated)
+
+    def _in_query(self, node: ast.InQuery, scope: Scope, check: _Check) -> Expr:
+        value = self._value(node.operand, scope, check)
+        query = self.query(node.query, scope)
+        column = self._single(query, node.query, "IN")
+        stand_in = from_column(core.Field(column.type, "", ""), column)
+        operand, other = self._comparable(value, stand_in, node)
+        if other.type != column.type:
+            query = self._as(query, [other.type])
+        return _negated(core.InSelect(BOOLEAN, operand, query), node.negated)
+
+    def _single(self, query: core.Query, node: ast.Node, what: str) -> Column:
+        if len(query.columns) != 1:
+            raise BindError(
+                f"{what} needs a query of one column; this one has {len(query.columns)}.", node.position
+            )
+        return query.columns[0]
+
+    def _like(self, node: ast.Like, scope: Scope, check: _Check) -> Expr:
+        operand, pattern = (self._text(part, scope, check) for part in (node.operand, node.pattern))
+        name = "ilike" if node.ignore_case else "like"
+        return _negated(Op(BOOLEAN, name, (operand, self._pattern(node, pattern))), node.negated)
+
+    def _pattern(self, node: ast.Like, pattern: Expr) -> Expr:
+        """The pattern with a backslash as its escape character: engines agree on that one."""
+        escape = None
+        if node.escape is not None:
+            if not isinstance(node.escape, ast.String) or len(node.escape.value) != 1:
+                raise BindError("ESCAPE takes one character in quotes.", node.escape.position)
+            escape = node.escape.value
+        if isinstance(pattern, Literal):
+            return (
+                replace(pattern, value=_escaped(str(pattern.value), escape, node))
+                if pattern.value is not None
+                else pattern
+            )
+        if escape is not None:
+            raise UnsupportedError(
+                "ESCAPE is offered for a pattern that is a text, not an expression.", node.position
+            )
+        return Op(STRING, "escape_pattern", (pattern,))
+
+    def _text(self, node: ast.Expression, scope: Scope, check: _Check) -> Expr:
+        value = self._value(node, scope, check)
+        if value.type == NULL_TYPE:
+            return Literal(STRING, None)
+        if value.type.datatype not in ("char", "unicodeChar"):
+            raise BindError(
+                f"A text is needed here; {_shortened(to_adql(node))} is {value.type}: CAST it to VARCHAR.",
+                node.position,
+            )
+        return value.expr
+
+    # Values
+
+    def _value(self, node: ast.Expression, scope: Scope, check: _Check | None = None) -> Value:
+        check = check or _anywhere
+        match node:
+            case ast.Number():
+                return Value(_number(node))
+            case ast.String(value=value):
+                return Value(text(value))
+            case ast.Null():
+                return _UNKNOWN
+            case ast.ColumnReference():
+                return self._column(node, scope)
+            case ast.Sign():
+                return self._sign(node, scope, check)
+            case ast.Arithmetic():
+                return self._arithmetic(node, scope, check)
+            case ast.Function():
+                return self._function(node, scope, check)
+            case ast.Cast():
+                return self._cast(node, scope, check)
+            case ast.Case():
+                return self._case(node, scope, check)
+            case ast.Subquery(query=query):
+                bound = self.query(query, scope)
+                column = self._single(bound, query, "A subquery that is a value")
+                return from_column(core.ScalarQuery(column.type, bound), column)
+            case ast.Star():
+                raise BindError("* stands alone in a select list or in COUNT(*).", node.position)
+        raise BindError(
+            f"A value is needed here, and {_shortened(to_adql(node))} is a condition. "
+            "CASE WHEN condition THEN 1 ELSE 0 END makes a value of it.",
+            node.position,
+        )
+
+    def _column(self, node: ast.ColumnReference, scope: Scope) -> Value:
+        if any(isinstance(relation, _Anything) for relation in scope.relations):
+            return _UNKNOWN
+        try:
+            return scope.resolve(node)
+        except BindError as fault:
+            self.faults.append(fault)
+            return _UNKNOWN
+
+    def _sign(self, node: ast.Sign, scope: Scope, check: _Check) -> Value:
+        value = self._number_operand(node.operand, scope, check, node.operator)
+        if node.operator == "+":
+            return replace(value, name="", description="")
+        known = value.expr.value if isinstance(value.expr, Literal) else None
+        if isinstance(value.expr, Literal) and isinstance(known, int | float):
+            digits = value.expr.text
+            return Value(Literal(value.type, -known, f"-{digits}" if digits else None))
+        expr = to_long(value.expr) if value.type.is_integer else value.expr
+        return Value(Op(expr.type, "neg", (expr,)), unit=value.unit, ucd=value.ucd)
+
+    def _number_operand(self, node: ast.Expression, scope: Scope, check: _Check, operator: str) -> Value:
+        value = self._value(node, scope, check)
+        if value.type == NULL_TYPE:
+            return replace(value, expr=Literal(DOUBLE, None))
+        if not value.type.is_numeric:
+            cure = "CAST it to a number, or join texts with ||" if value.type.is_text else "it takes numbers"
+            raise BindError(
+                f"{operator} cannot be used with {_shortened(to_adql(node))}, which is {value.type}: {cure}.",
+                node.position,
+            )
+        return value
+
+    def _arithmetic(self, node: ast.Arithmetic, scope: Scope, check: _Check) -> Value:
+        if node.operator == "||":
+            operands = tuple(self._text(part, scope, check) for part in (node.left, node.right))
+            unicode = any(operand.type.datatype == "unicodeChar" for operand in operands)
+            return Value(Op(ColumnType("unicodeChar" if unicode else "char", "*"), "concat", operands))
+        left = self._number_operand(node.left, scope, check, node.operator)
+        right = self._number_operand(node.right, scope, check, node.operator)
+        whole = left.type.is_integer and right.type.is_integer
+        widen = to_long if whole else to_double
+        name = _ARITHMETIC[node.operator] if not (whole and node.operator == "/") else "idiv"
+        expr = Op(LONG if whole else DOUBLE, name, (widen(left.expr), widen(right.expr)))
+        if node.operator in "+-":
+            return sum_of(left, right, expr)
+        return product_of(left, right, expr, power=-1 if node.operator == "/" else 1)
+
+    def _function(self, node: ast.Function, scope: Scope, check: _Check) -> Value:
+        name = node.name.upper()
+        if name in AGGREGATES:
+            return self._aggregate(node, scope, check)
+        if node.quantifier is not None or any(isinstance(arg, ast.Star) for arg in node.arguments):
+            raise BindError(
+                f"{name} is not an aggregate: it takes neither DISTINCT, ALL nor *.", node.position
+            )
+        function = FUNCTIONS.get(name)
+        if function is None:
+            hint = suggestion(name, [known.name for known in FUNCTIONS.values()] + sorted(AGGREGATES))
+            self.faults.append(BindError(f'Unknown function "{node.name}".{hint}', node.position))
+            return _UNKNOWN
+        args = tuple(self._value(arg, scope, check) for arg in node.arguments)
+        self._check_arguments(function, node, args)
+        try:
+            value = function.make(args)
+        except AdqlError as fault:
+            fault.position = fault.position or node.position
+            raise
+        if value.name or len(args) != 1 or not args[0].name:
+            return value
+        return replace(value, name=f"{name.lower()}_{args[0].name}")
+
+    def _check_arguments(self, function: Function, node: ast.Function, args: tuple[Value, ...]) -> None:
+        least, most = function.arity
+        if len(args) < least or (most is not None and len(args) > most):
+            wanted = (
+                str(least) if most == least else f"{least} or more" if most is None else f"{least} to {most}"
+            )
+            raise BindError(
+                f"{function.name} takes {wanted} argument{'s' if wanted != '1' else ''}; {len(args)} "
+                f"{'was' if len(args) == 1 else 'were'} given.",
+                node.position,
+            )
+        for index, (arg, written) in enumerate(zip(args, node.arguments, strict=True)):
+            kind = function.kind(index)
+            if arg.type != NULL_TYPE and not _KINDS[kind](arg.type):
+                raise BindError(
+                    f"Argument {index + 1} of {function.name} must be {_KIND_WORDS[kind]}; "
+                    f"{_shortened(to_adql(written))} is {arg.type}.",
+                    written.position,
+                )
+
+    def _aggregate(self, node: ast.Function, scope: Scope, check: _Check) -> Value:
+        name = node.name.upper()
+        check(node)
+        distinct = node.quantifier == "DISTINCT"
+        if len(node.arguments) != 1:
+            raise BindError(f"{name} takes 1 argument; {len(node.arguments)} were given.", node.position)
+        argument = node.arguments[0]
+        if isinstance(argument, ast.Star):
+            if name != "COUNT":
+                raise BindError(f"{name}(*) does not exist; only COUNT takes *.", node.position)
+            return count((), distinct=False)
+        value = self._value(argument, scope, _no_aggregates(f"{name}()", "a subquery"))
+        if name == "COUNT":
+            return count((value,), distinct=distinct)
+        if name in ("SUM", "AVG") and not (value.type.is_numeric or value.type == NULL_TYPE):
+            raise BindError(
+                f"{name} takes a number; {_shortened(to_adql(argument))} is {value.type}.", argument.position
+            )
+        if value.type.is_geometry:
+            raise BindError(f"{name} has no meaning for a {value.type}.", argument.position)
+        if value.type == NULL_TYPE:
+            value = replace(value, expr=Literal(DOUBLE, None))
+        return aggregate(name, value, distinct=distinct)
+
+    def _cast(self, node: ast.Cast, scope: Scope, check: _Check) -> Value:
+        value = self._value(node.operand, scope, check)
+        if node.target in ("POINT", "CIRCLE", "POLYGON"):
+            raise UnsupportedError(f"CAST to {node.target} is not offered yet.", node.position)
+        if value.type.is_geometry:
+            raise UnsupportedError(f"CAST of a {value.type} is not offered yet.", node.position)
+        type_, op = _CASTS[node.target]
+        if node.target in ("CHAR", "VARCHAR"):
+            expr: Expr = (
+                value.expr
+                if value.type.datatype in ("char", "unicodeChar")
+                else Op(STRING, op, (value.expr,))
+            )
+            expr = replace(expr, type=STRING) if value.type == NULL_TYPE else expr
+            if node.length is not None:
+                expr = Op(STRING, "left", (expr, integer(node.length)))
+            return Value(expr, value.name, value.description, value.unit, value.ucd)
+        if node.target == "TIMESTAMP":
+            if isinstance(value.expr, Literal) and isinstance(value.expr.value, str):
+                return Value(self._timestamp(value.expr.value, node), ucd=value.ucd)
+            if value.type.datatype not in ("char", "unicodeChar"):
+                raise BindError(f"Only a text can be CAST to TIMESTAMP; this is {value.type}.", node.position)
+            return Value(Op(TIMESTAMP, op, (value.expr,)), value.name, value.description, None, value.ucd)
+        if value.type == NULL_TYPE:
+            return Value(Literal(type_, None))
+        source = "text" if value.type.datatype in ("char", "unicodeChar") else "number"
+        return Value(
+            Op(type_, f"{op}_of_{source}", (value.expr,)),
+            value.name,
+            value.description,
+            value.unit,
+            value.ucd,
+        )
+
+    def _case(self, node: ast.Case, scope: Scope, check: _Check) -> Value:
+        subject = self._value(node.operand, scope, check) if node.operand is not None else None
+        conditions = []
+        results = []
+        for branch in node.branches:
+            if subject is None:
+                conditions.append(self._condition(branch.condition, scope, check))
+            else:
+                conditions.append(
+                    self._comparison(
+                        "=", subject, self._value(branch.condition, scope, check), branch.condition
+                    )
+                )
+            results.append(self._value(branch.result, scope, check))
+        if node.default is not None:
+            results.append(self._value(node.default, scope, check))
+        try:
+            common = common_type([result.type for result in results])
+        except BindError as fault:
+            raise BindError(f"The branches of CASE do not agree. {fault.message}", node.position) from fault
+        kept = results[0]
+        for result in results[1:]:
+            kept = merged(kept, result, kept.expr)
+        parts: list[Expr] = []
+        for condition, result in zip(conditions, results, strict=False):
+            parts += [condition, converted(result.expr, common)]
+        if node.default is not None:
+            parts.append(converted(results[-1].expr, common))
+        return Value(Op(common, "case", tuple(parts)), unit=kept.unit, ucd=kept.ucd)
+
+
+# Pieces
+
+
+@dataclass(frozen=True, slots=True)
+class _Anything(BoundRelation):
+    """An unknown table: every column of it is let through, for its own fault has been told."""
+
+
+_Check = Callable[[ast.Function], None]
+"""Called for each aggregate; raises where none is allowed."""
+
+
+def _anywhere(node: ast.Function) -> None:
+    return None
+
+
+def _no_aggregates(place: str, instead: str) -> _Check:
+    def check(node: ast.Function) -> None:
+        raise BindError(
+            f"{node.name.upper()} is an aggregate and cannot stand in {place}: use {instead}.", node.position
+        )
+
+    return check
+
+
+_COMPARISONS = {"=": "eq", "<>": "ne", "<": "lt", ">": "gt", "<=": "le", ">=": "ge"}
+_ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
+
+_KINDS: dict[str, Callable[[ColumnType], bool]] = {
+    "number": lambda type_: type_.is_numeric,
+    "integer": lambda type_: type_.is_integer,
+    "text": lambda type_: type_.datatype in ("char", "unicodeChar"),
+    "timestamp": lambda type_: type_.is_timestamp or type_.is_text,
+    "point": lambda type_: type_.xtype == "point",
+    "geometry": lambda type_: type_.is_geometry,
+    "any": lambda type_: True,
+}
+
+_KIND_WORDS = {
+    "number": "a number",
+    "integer": "an integer",
+    "text": "a text",
+    "timestamp": "a time",
+    "point": "a POINT",
+    "geometry": "a geometry (POINT, CIRCLE, BOX, POLYGON)",
+}
+
+_CASTS: dict[str, tuple[ColumnType, str]] = {
+    "CHAR": (STRING, "to_text"),
+    "VARCHAR": (STRING, "to_text"),
+    "SMALLINT": (ColumnType("short"), "short"),
+    "INTEGER": (ColumnType("int"), "int"),
+    "BIGINT": (LONG, "long"),
+    "REAL": (ColumnType("float"), "float"),
+    "DOUBLE PRECISION": (DOUBLE, "double"),
+    "TIMESTAMP": (TIMESTAMP, "to_timestamp"),
+}
+
+
+def _output_name(item: ast.SelectItem, value: Value) -> str:
+    """The name that the query gives an output, or a legal one of its own; empty where none offers itself."""
+    if item.alias is not None:
+        return item.alias.name
+    if isinstance(item.expression, ast.ColumnReference):
+        return value.name or item.expression.name.name
+    name = re.sub(r"[^A-Za-z0-9_]", "_", value.name)
+    if not name or not name[0].isalpha():
+        return ""
+    return f"{name}_1" if name.upper() in RESERVED_WORDS else name
+
+
+def _settled(type_: ColumnType) -> ColumnType:
+    """A bare NULL that nothing gave a type is a text."""
+    return STRING if type_ == NULL_TYPE else type_
+
+
+def _number(node: ast.Number) -> Literal:
+    if node.is_integer:
+        value = int(node.text)
+        if value < 1 << 63:
+            return integer(value)
+    real = float(node.text)
+    if real == float("inf"):
+        raise BindError(f"{_shortened(node.text)} is too large for a number.", node.position)
+    return Literal(DOUBLE, real, node.text)
+
+
+def _number_in(written: str, other: ColumnType, node: ast.Node) -> Literal:
+    """A number that was written as a text, as clients such as ESAP do."""
+    try:
+        if other.is_integer and re.fullmatch(r"\s*[+-]?\d{1,18}\s*", written):
+            return integer(int(written))
+        value = float(written)
+    except ValueError:
+        raise BindError(
+            f"A number is compared with the text {written[:60]!r}, which is no number.", node.position
+        ) from None
+    if not math.isfinite(value):
+        raise BindError(f"A number is compared with {written[:60]!r}, which is not finite.", node.position)
+    return Literal(DOUBLE, value, repr(value))
+
+
+def _escaped(pattern: str, escape: str | None, node: ast.Like) -> str:
+    """A LIKE pattern rewritten from one escape character, or none, to the backslash."""
+    parts = []
+    characters = iter(pattern)
+    for character in characters:
+        if character != escape:
+            parts.append("\\\\" if character == "\\" else character)
+            continue
+        following = next(characters, "")
+        if following not in ("%", "_", escape):
+            raise BindError(
+                f"In a LIKE pattern {escape} must stand before %, _ or {escape}.", node.pattern.position
+            )
+        parts.append(f"\\{following}" if following in ("%", "_", "\\") else following)
+    return "".join(parts)
+
+
+def _negated(condition: Expr, negated: bool) -> Expr:
+    return Op(BOOLEAN, "not", (condition,)) if negated else condition
+
+
+def _is_predicate(node: ast.Expression) -> bool:
+    return isinstance(node, ast.Function) and node.name.upper() in ("CONTAINS", "INTERSECTS")
+
+
+def _has_aggregate(expr: Expr) -> bool:
+    return any(isinstance(node, core.Aggregate) for node in core.walk(expr))
+
+
+def _ungrouped(expr: Expr, groups: tuple[Expr, ...]) -> core.Field | None:
+    """A field that stands outside of aggregates and groups."""
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        if node in groups or isinstance(node, core.Aggregate):
+            continue
+        if isinstance(node, core.Field):
+            return node
+        stack.extend(core.children(node))
+    return None
+
+
+def _names_table(path: Sequence[ast.Identifier], table: Table) -> bool:
+    names = (table.schema, table.name)
+    if len(path) > len(names):
+        return False
+    return all(part.matches(name) for part, name in zip(reversed(path), reversed(names), strict=False))
+
+
+def _from_query(source: core.Relation, sql: str, query: core.Query, name: str) -> _From:
+    columns = tuple(
+        NamedValue(column.name, from_column(core.Field(column.type, sql, sql_name), column))
+        for column, sql_name in zip(query.columns, query.names, strict=True)
+    )
+    return _From(source, (BoundRelation((name,), columns),), columns)
+
+
+def _sql_names(names: Sequence[str]) -> list[str]:
+    """Names for the SQL: ADQL's own where every engine takes them, else numbered."""
+    result: list[str] = []
+    for index, name in enumerate(names, 1):
+        lower = name.lower()
+        safe = (
+            _SAFE_NAME.fullmatch(lower) and lower not in result and not re.fullmatch(r"(c|sort_)\d+", lower)
+        )
+        result.append(lower if safe else f"c{index}")
+    return result
+
+
+def _shortened(words: str) -> str:
+    return words if len(words) <= 80 else f"{words[:77]}..."

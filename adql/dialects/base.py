@@ -1,0 +1,300 @@
+"""Rendering the plain tree: what all dialects share; what differs is a table in each dialect's module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+
+from adql import core
+from adql.core import Expr, Literal, Op
+from adql.errors import UnsupportedError
+from adql.pruning import Scan
+from adql.schema import Table
+from adql.types import ColumnType
+
+Template = str | Callable[..., str]
+"""SQL with ``{0}``, ``{1}`` for the arguments, or a function of the arguments' SQL."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """An engine's way to write SQL."""
+
+    name: str
+    """duckdb, hive or spark; also the name of sqlglot's dialect."""
+    quote: str
+    """Encloses identifiers, doubled inside."""
+    types: Mapping[str, str]
+    """VOTable datatype -> SQL type, for CAST."""
+    operations: Mapping[str, Template]
+    """Name of an operation -> how to write it."""
+    escapes: Mapping[str, str] = field(default_factory=dict)
+    """Character -> how a text literal holds it; the quote must be among them."""
+    distinct_except: bool = True
+
+    def render(self, query: core.Query, *, scan: Scan | None = None) -> str:
+        """The SQL of a query, one SELECT.
+
+        Raises
+        ------
+        UnsupportedError
+            Raised for an operation that this engine cannot do, by its name.
+        """
+        return _Writer(self, scan).query(query)
+
+    def identifier(self, name: str) -> str:
+        """A quoted name."""
+        return self.quote + name.replace(self.quote, self.quote * 2) + self.quote
+
+    def text(self, value: str) -> str:
+        """A quoted text; no character of it can end it."""
+        if "\0" in value:
+            raise UnsupportedError("A text with a NUL character cannot be sent to the engine.")
+        return "'" + "".join(self.escapes.get(character, character) for character in value) + "'"
+
+    def table(self, table: Table) -> str:
+        """A table by its qualified name."""
+        return f"{self.identifier(table.schema)}.{self.identifier(table.name)}"
+
+    def type(self, type_: ColumnType) -> str:
+        """The SQL type of a scalar column type."""
+        if type_.datatype not in ("char", "unicodeChar") and type_.arraysize:
+            return self.operations["array_type"].format(self.types[type_.datatype])  # type: ignore[union-attr]
+        return self.types[type_.datatype]
+
+
+class _Writer:
+    """Writes one query; numbers the aliases it needs."""
+
+    def __init__(self, dialect: Dialect, scan: Scan | None) -> None:
+        self.dialect = dialect
+        self.scan = scan
+        self._numbers: Iterator[int] = count(1)
+
+    # Queries
+
+    def query(self, query: core.Query) -> str:
+        common = ", ".join(f"{self._name(item.name)} AS ({self.query(item.query)})" for item in query.common)
+        prefix = f"WITH {common} " if common else ""
+        return prefix + self._cut(query) + self._limit(query)
+
+    def _cut(self, query: core.Query) -> str:
+        """A query but for WITH and LIMIT."""
+        if not query.order_by:
+            return self._body(query.body, ())
+        order = ", ".join(
+            f"{self._name(key.name)} {'DESC' if key.descending else 'ASC'} NULLS LAST"
+            for key in query.order_by
+        )
+        if isinstance(query.body, core.Select) and not query.hidden:
+            return f"{self._body(query.body, ())} ORDER BY {order}"
+        alias = self._name(f"q{next(self._numbers)}")
+        names = ", ".join(self._name(name) for name in query.names)
+        return f"SELECT {names} FROM ({self._body(query.body, query.hidden)}) AS {alias} ORDER BY {order}"
+
+    def _limit(self, query: core.Query) -> str:
+        if query.limit is None and query.offset is None:
+            return ""
+        limit = query.limit if query.limit is not None else _MOST - (query.offset or 0)
+        offset = f" OFFSET {query.offset}" if query.offset else ""
+        return f" LIMIT {limit}{offset}"
+
+    def _body(self, body: core.Body, hidden: tuple[core.Item, ...]) -> str:
+        if isinstance(body, core.SetOperation):
+            word = f"{body.operator.upper()} ALL" if body.all else body.operator.upper()
+            return f"{self._operand(body.left)} {word} {self._operand(body.right)}"
+        assert isinstance(body, core.Select)
+        return self._select(body, hidden)
+
+    def _operand(self, query: core.Query) -> str:
+        plain = isinstance(query.body, core.Select) and not query.order_by
+        if plain and query.limit is None and query.offset is None:
+            return self.query(query)
+        names = ", ".join(self._name(name) for name in query.names)
+        return f"SELECT {names} FROM ({self.query(query)}) AS {self._name(f'q{next(self._numbers)}')}"
+
+    def _select(self, select: core.Select, hidden: tuple[core.Item, ...]) -> str:
+        items = ", ".join(
+            f"{self.expr(item.expr)} AS {self._name(item.name)}" for item in select.items + hidden
+        )
+        words = [
+            "SELECT DISTINCT" if select.distinct else "SELECT",
+            items,
+            "FROM",
+            self._source(select.source),
+        ]
+        if select.where is not None:
+            words += ["WHERE", self.expr(select.where)]
+        if select.group_by:
+            words += ["GROUP BY", ", ".join(self.expr(term) for term in select.group_by)]
+        if select.having is not None:
+            words += ["HAVING", self.expr(select.having)]
+        return " ".join(words)
+
+    def _name(self, name: str) -> str:
+        return self.dialect.identifier(name)
+
+    # Relations
+
+    def _source(self, source: core.Relation) -> str:
+        match source:
+            case core.TableSource(alias=alias, table=table, restriction=restriction):
+                scanned = self.scan(table, restriction) if self.scan is not None else None
+                return f"{scanned or self.dialect.table(table)} AS {self._name(alias)}"
+            case core.QuerySource(alias=alias, query=query):
+                return f"({self.query(query)}) AS {self._name(alias)}"
+            case core.CommonSource(alias=alias, name=name):
+                return f"{self._name(name)} AS {self._name(alias)}"
+            case core.JoinSource():
+                return self._join(source)
+        raise AssertionError(source)
+
+    def _join(self, join: core.JoinSource) -> str:
+        left, right = self._source(join.left), self._source(join.right)
+        if isinstance(join.right, core.JoinSource):
+            right = f"({right})"
+        if join.condition is None:
+            return f"{left} CROSS JOIN {right}"
+        return f"{left} {_JOINS[join.kind]} {right} ON {self.expr(join.condition)}"
+
+    # Expressions
+
+    def expr(self, expr: Expr) -> str:
+        match expr:
+            case Literal():
+                return self._literal(expr)
+            case core.Field(relation=relation, name=name):
+                return f"{self._name(relation)}.{self._name(name)}" if relation else self._name(name)
+            case Op(name="and" | "or" as word, args=args):
+                return "(" + f" {word.upper()} ".join(self.expr(arg) for arg in args) + ")"
+            case Op(name="in", args=args):
+                return f"({self.expr(args[0])} IN ({', '.join(self.expr(arg) for arg in args[1:])}))"
+            case Op(name="case", args=args):
+                return self._case(args)
+            case Op():
+                return self._operation(expr)
+            case core.Aggregate(name=name, args=args, distinct=distinct, type=type_):
+                every = "DISTINCT " if distinct else ""
+                call = f"{name}({every}{self.expr(args[0]) if args else '*'})"
+                return f"CAST({call} AS {self.dialect.type(type_)})" if name == "sum" else call
+            case core.ScalarQuery(query=query):
+                return f"({self.query(query)})"
+            case core.ExistsQuery(query=query):
+                return f"EXISTS ({self.query(query)})"
+            case core.InSelect(operand=operand, query=query):
+                return f"({self.expr(operand)} IN ({self.query(query)}))"
+        raise AssertionError(expr)
+
+    def _literal(self, literal: Literal) -> str:
+        value = literal.value
+        if value is None:
+            return f"CAST(NULL AS {self.dialect.type(literal.type)})"
+        if isinstance(value, bool):
+            return "TRUE" if value else "FALSE"
+        if isinstance(value, str):
+            return self.dialect.text(value)
+        if isinstance(value, int) and literal.type.is_integer:
+            return str(value) if value >= 0 else f"({value})"
+        written = _double(float(value))
+        return written if value >= 0 else f"({written})"
+
+    def _case(self, args: tuple[Expr, ...]) -> str:
+        words = ["CASE"]
+        for condition, result in zip(args[::2], args[1::2], strict=False):
+            words += ["WHEN", self.expr(condition), "THEN", self.expr(result)]
+        if len(args) % 2:
+            words += ["ELSE", self.expr(args[-1])]
+        return " ".join([*words, "END"])
+
+    def _operation(self, op: Op) -> str:
+        template = self.dialect.operations.get(op.name)
+        if template is None:
+            raise UnsupportedError(f"{op.name.upper()} is not offered on {self.dialect.name}.")
+        args = [self.expr(arg) for arg in op.args]
+        if op.name in ("div", "idiv", "mod", "mod_integer") and core.constant(op.args[1]) not in (None, 0):
+            template = self.dialect.operations.get(f"{op.name}_sure", template)
+        return template.format(*args) if isinstance(template, str) else template(*args)
+
+
+_MOST = 2**31 - 1
+"""Greatest sum of LIMIT and OFFSET that all engines take."""
+
+_JOINS = {
+    "inner": "INNER JOIN",
+    "left": "LEFT JOIN",
+    "right": "RIGHT JOIN",
+    "full": "FULL JOIN",
+    "cross": "CROSS JOIN",
+}
+
+
+def _double(value: float) -> str:
+    """A literal that every engine reads as a double, not as a decimal."""
+    written = repr(value)
+    if "inf" in written or "nan" in written:
+        raise UnsupportedError("A number that is not finite cannot be sent to the engine.")
+    return written if "e" in written else f"{written}e0"
+
+
+def call(name: str) -> Callable[..., str]:
+    """A function of any number of arguments."""
+    return lambda *args: f"{name}({', '.join(args)})"
+
+
+ANSI: Mapping[str, Template] = {
+    "add": "({0} + {1})",
+    "sub": "({0} - {1})",
+    "mul": "({0} * {1})",
+    "div": "({0} / nullif({1}, 0))",
+    "div_sure": "({0} / {1})",
+    "neg": "(-{0})",
+    "mod": "({0} % nullif({1}, 0))",
+    "mod_sure": "({0} % {1})",
+    "mod_integer": "({0} % nullif({1}, 0))",
+    "mod_integer_sure": "({0} % {1})",
+    "eq": "({0} = {1})",
+    "ne": "({0} <> {1})",
+    "lt": "({0} < {1})",
+    "le": "({0} <= {1})",
+    "gt": "({0} > {1})",
+    "ge": "({0} >= {1})",
+    "not": "(NOT {0})",
+    "is_null": "({0} IS NULL)",
+    "concat": "({0} || {1})",
+    "coalesce": call("coalesce"),
+    "nullif": call("nullif"),
+    "least": call("least"),
+    "greatest": call("greatest"),
+    "lower": "lower({0})",
+    "upper": "upper({0})",
+    "left": "substr({0}, 1, {1})",
+    "abs": "abs({0})",
+    "abs_integer": "abs({0})",
+    "ceil": "CAST(ceil({0}) AS DOUBLE)",
+    "ceil_integer": "{0}",
+    "floor": "CAST(floor({0}) AS DOUBLE)",
+    "floor_integer": "{0}",
+    "round": call("round"),
+    "sin": "sin({0})",
+    "cos": "cos({0})",
+    "tan": "tan({0})",
+    "cot": "(1 / nullif(tan({0}), 0))",
+    "atan": "atan({0})",
+    "acos": "CASE WHEN {0} BETWEEN -1 AND 1 THEN acos({0}) END",
+    "asin": "CASE WHEN {0} BETWEEN -1 AND 1 THEN asin({0}) END",
+    "raw_asin": "asin({0})",
+    "sqrt": "CASE WHEN {0} >= 0 THEN sqrt({0}) END",
+    "raw_sqrt": "sqrt({0})",
+    "square": "({0} * {0})",
+    "exp": "exp({0})",
+    "ln": "CASE WHEN {0} > 0 THEN ln({0}) END",
+    "log10": "CASE WHEN {0} > 0 THEN log10({0}) END",
+    "power": "nullif(power({0}, {1}), CAST('NaN' AS DOUBLE))",
+    "pi": "pi()",
+    "degrees": "degrees({0})",
+    "radians": "radians({0})",
+    "to_double": "CAST({0} AS DOUBLE)",
+    "to_bigint": "CAST({0} AS BIGINT)",
+}
+"""What all engines write alike."""

@@ -1,0 +1,119 @@
+"""What names mean at a place in a query: the tables of FROM, their columns, and the query around."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from adql.ast import ColumnReference, Identifier
+from adql.errors import BindError
+from adql.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class NamedValue:
+    """A column under the name that the query knows it by."""
+
+    name: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRelation:
+    """A table of FROM, as the names in a query see it."""
+
+    path: tuple[str, ...]
+    """What may stand before a column: (alias,), or (schema, table) for a table without alias."""
+    columns: tuple[NamedValue, ...]
+
+    def answers_to(self, qualifier: Sequence[Identifier]) -> bool:
+        """True if the qualifier of a column names this table."""
+        if len(qualifier) > len(self.path):
+            return False
+        return all(
+            part.matches(name) for part, name in zip(reversed(qualifier), reversed(self.path), strict=False)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The tables that a part of a query may name columns of."""
+
+    relations: tuple[BoundRelation, ...] = ()
+    columns: tuple[NamedValue, ...] = ()
+    """What ``*`` gives; columns merged by NATURAL JOIN or USING come once, first (SQL92 section 7.5)."""
+    parent: Scope | None = None
+    """The query around a correlated subquery."""
+
+    def resolve(self, reference: ColumnReference) -> Value:
+        """The value of a column reference.
+
+        Raises
+        ------
+        BindError
+            Raised if no column has that name, or several.
+        """
+        scope: Scope | None = self
+        while scope is not None:
+            found = scope._here(reference)
+            if found is not None:
+                return found
+            scope = scope.parent
+        raise BindError(self._unknown(reference), reference.position)
+
+    def expand(self, qualifier: Sequence[Identifier]) -> tuple[NamedValue, ...]:
+        """The columns of ``*`` or ``table.*``; None of them if no table answers."""
+        if not qualifier:
+            return self.columns
+        return tuple(column for relation in self._answering(qualifier) for column in relation.columns)
+
+    def _here(self, reference: ColumnReference) -> Value | None:
+        if not reference.qualifier:
+            found = _matching(self.columns, reference.name)
+        else:
+            relations = self._answering(reference.qualifier)
+            found = [value for relation in relations for value in _matching(relation.columns, reference.name)]
+        if len(found) > 1:
+            places = ", ".join(
+                ".".join(relation.path) for relation in self.relations if _has(relation, reference.name)
+            )
+            raise BindError(
+                f'Column "{reference}" is ambiguous: it is in {places}. Write the table before it.',
+                reference.position,
+            )
+        return found[0].value if found else None
+
+    def _answering(self, qualifier: Sequence[Identifier]) -> list[BoundRelation]:
+        return [relation for relation in self.relations if relation.answers_to(qualifier)]
+
+    def _unknown(self, reference: ColumnReference) -> str:
+        if reference.qualifier:
+            relations = self._answering(reference.qualifier)
+            if not relations:
+                table = ".".join(str(part) for part in reference.qualifier)
+                known = [relation.path[-1] for relation in self.relations]
+                return f'Unknown table "{table}" before column "{reference.name}".{suggestion(table, known)}'
+            names = [column.name for relation in relations for column in relation.columns]
+            where = ".".join(relations[0].path)
+        else:
+            names = [column.name for column in self.columns]
+            where = " or ".join(".".join(relation.path) for relation in self.relations) or "this query"
+        return f'Unknown column "{reference.name.name}" in {where}.{suggestion(reference.name.name, names)}'
+
+
+def _matching(columns: Iterable[NamedValue], name: Identifier) -> list[NamedValue]:
+    found = [column for column in columns if name.matches(column.name)]
+    exact = [column for column in found if column.name == name.name]
+    return exact if len(found) > 1 and len(exact) == 1 else found
+
+
+def _has(relation: BoundRelation, name: Identifier) -> bool:
+    return any(name.matches(column.name) for column in relation.columns)
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """`` Did you mean "energy"?`` for the likest of the known names, else nothing."""
+    names = {candidate.lower(): candidate for candidate in known}
+    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    return f' Did you mean "{names[close[0]]}"?' if close else ""
