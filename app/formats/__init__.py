@@ -2,6 +2,7 @@
 
 from app.formats.base import Info, Provenance, Writer, told
 from app.formats.negotiate import FORMATS, Choice, Format, choose_format
+from app.formats.votable import error_document
 
 __all__ = [
     "FORMATS",
@@ -11,5 +12,6 @@ __all__ = [
     "Provenance",
     "Writer",
     "choose_format",
+    "error_document",
     "told",
 ]

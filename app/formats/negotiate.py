@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from app.errors import UsageError
 from app.formats.base import Writer
 from app.formats.text import CSV, CSV_WITHOUT_HEADER, TSV
+from app.formats.votable import Serialization, VOTable
 
 _ECHOED = 200
 """How much of a wrong value an error message repeats."""
+_RANGES = 50
+"""How many media ranges of an Accept header are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,21 +22,47 @@ class Format:
 
     name: str
     """For people."""
-    media_type: str
-    """With the parameters that tell it from its siblings."""
+    media_types: tuple[str, ...]
+    """All that may ask for it, without parameters; the first is its own."""
     writer: Writer
+    parameter: str = ""
+    """Tells the format from others of the same media type; the first of them may be had without it."""
     aliases: tuple[str, ...] = ()
     """Short forms (DALI 1.1 section 3.4.3), lower case."""
-    synonyms: tuple[str, ...] = ()
-    """Other media types that mean this format and are sent back to who asked by them."""
     implied: tuple[str, ...] = ()
-    """Parameters that may be asked for and change nothing, such as ``charset=utf-8``."""
+    """Parameters that may be asked for and change nothing, lower case."""
     sent: str = ""
-    """Parameters that every answer of this format carries."""
+    """Parameters that every answer carries."""
     ivo_id: str | None = None
-    """TAPRegExt 1.0 section 2.4 identifier of the format."""
+    """TAPRegExt 1.0 section 2.4 identifier."""
     by_accept: bool = True
     """False for a format that an Accept header does not choose."""
+
+    @property
+    def media_type(self) -> str:
+        """The media type that asks for this format and no other."""
+        return ";".join(filter(None, (self.media_types[0], self.parameter)))
+
+    @property
+    def declared(self) -> tuple[str, ...]:
+        """Every media type that asks for this format, for the capabilities document."""
+        plain = self.media_types if self._is_first else ()
+        return (*plain, *(f"{base};{self.parameter}" for base in self.media_types if self.parameter))
+
+    @property
+    def _is_first(self) -> bool:
+        return self is next(other for other in FORMATS if other.media_types[0] == self.media_types[0])
+
+    def answers(self, base: str, parameters: frozenset[str]) -> bool:
+        """True if a media type in lower case asks for this format."""
+        own = {self.parameter.lower()} - {""}
+        allowed = own | set(self.implied)
+        return base in self.media_types and parameters <= allowed and (own <= parameters or self._is_first)
+
+    def content_type(self, base: str, parameters: frozenset[str]) -> str:
+        """The Content-Type for who asked for it by that media type."""
+        own = self.parameter if self.parameter.lower() in parameters or not self._is_first else ""
+        return ";".join(filter(None, (base, own, self.sent)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +77,40 @@ class Choice:
         return self.format.writer
 
 
+_VOTABLE = ("application/x-votable+xml", "text/xml")
+_NONE: frozenset[str] = frozenset()
+
 FORMATS: tuple[Format, ...] = (
     Format(
+        "VOTable, BINARY2",
+        _VOTABLE,
+        VOTable(Serialization.BINARY2),
+        parameter="serialization=BINARY2",
+        aliases=("votable", "votable/b2", "votableb2"),
+        implied=("charset=utf-8",),
+        ivo_id="ivo://ivoa.net/std/TAPRegExt#output-votable-binary2",
+    ),
+    Format(
+        "VOTable, TABLEDATA",
+        _VOTABLE,
+        VOTable(Serialization.TABLEDATA),
+        parameter="serialization=TABLEDATA",
+        aliases=("votable/td", "votabletd"),
+        implied=("charset=utf-8",),
+        ivo_id="ivo://ivoa.net/std/TAPRegExt#output-votable-td",
+    ),
+    Format(
+        "VOTable, BINARY",
+        _VOTABLE,
+        VOTable(Serialization.BINARY),
+        parameter="serialization=BINARY",
+        aliases=("votable/b", "votable/bin", "votableb"),
+        implied=("charset=utf-8",),
+        ivo_id="ivo://ivoa.net/std/TAPRegExt#output-votable-binary",
+    ),
+    Format(
         "Comma-separated values",
-        "text/csv",
+        ("text/csv",),
         CSV,
         aliases=("csv",),
         implied=("header=present", "charset=utf-8"),
@@ -59,21 +118,22 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         "Comma-separated values without the line of names",
-        "text/csv;header=absent",
+        ("text/csv",),
         CSV_WITHOUT_HEADER,
+        parameter="header=absent",
         implied=("charset=utf-8",),
         sent="charset=utf-8",
     ),
     Format(
         "Tab-separated values",
-        "text/tab-separated-values",
+        ("text/tab-separated-values",),
         TSV,
         aliases=("tsv",),
         implied=("header=present", "charset=utf-8"),
         sent="charset=utf-8",
     ),
 )
-"""Every format on offer; the first is the default, and of two that fit a request the first is taken."""
+"""Every format on offer. The first is the default; of those of one media type the first needs no parameter."""
 
 
 def choose_format(responseformat: str | None = None, *, accept: str | None = None) -> Choice:
@@ -107,46 +167,27 @@ def choose_format(responseformat: str | None = None, *, accept: str | None = Non
     if asked:
         choice = _named(asked)
         if choice is None:
-            raise UsageError(f'Unknown format "{asked[:_ECHOED]}"; on offer are {", ".join(_offers())}.')
+            raise UsageError(f'Unknown format "{asked[:_ECHOED]}".', hint=f"On offer are {_offer()}.")
         return choice
     for media_range in _accepted(accept or ""):
         choice = _within(media_range)
         if choice is not None:
             return choice
-    return Choice(FORMATS[0], FORMATS[0].media_type.partition(";")[0])
+    return _plain(FORMATS[0])
+
+
+def _plain(format_: Format) -> Choice:
+    return Choice(format_, format_.content_type(format_.media_types[0], _NONE))
 
 
 def _named(asked: str) -> Choice | None:
     base, parameters = _split(asked)
-    if "/" not in base or any(base in format_.aliases for format_ in FORMATS):
-        return _aliased(base) if not parameters else None
     for format_ in FORMATS:
-        for media_type in (format_.media_type, *format_.synonyms):
-            if _fits(base, parameters, media_type, format_):
-                return Choice(format_, _content_type(media_type, format_, asked=bool(parameters)))
+        if base in format_.aliases and not parameters:
+            return _plain(format_)
+        if format_.answers(base, parameters):
+            return Choice(format_, format_.content_type(base, parameters))
     return None
-
-
-def _aliased(alias: str) -> Choice | None:
-    for format_ in FORMATS:
-        if alias in format_.aliases:
-            plain = alias == format_.aliases[0]
-            return Choice(format_, _content_type(format_.media_type, format_, asked=not plain))
-    return None
-
-
-def _fits(base: str, parameters: frozenset[str], media_type: str, format_: Format) -> bool:
-    own_base, own = _split(media_type)
-    if base != own_base or not parameters <= own | frozenset(format_.implied):
-        return False
-    first = next(f for f in FORMATS if base in (_split(t)[0] for t in (f.media_type, *f.synonyms)))
-    return own <= parameters or format_ is first
-
-
-def _content_type(media_type: str, format_: Format, *, asked: bool) -> str:
-    """The header's value: parameters of ours are told where they were asked for."""
-    base, _, own = media_type.partition(";")
-    return ";".join(part for part in (base, own if asked else "", format_.sent) if part)
 
 
 def _split(value: str) -> tuple[str, frozenset[str]]:
@@ -163,44 +204,45 @@ def _split(value: str) -> tuple[str, frozenset[str]]:
 def _accepted(header: str) -> Iterator[str]:
     """The media ranges of an Accept header, the most wanted first; those refused by q=0 left out."""
     ranges: list[tuple[float, int, str]] = []
-    for order, part in enumerate(header.split(",")[:50]):
+    for order, part in enumerate(header.split(",")[:_RANGES]):
         media_range, *parameters = part.split(";")
-        quality = 1.0
+        wanted = 1.0
         kept = [media_range]
         for parameter in parameters:
             key, _, value = parameter.partition("=")
             if key.strip().lower() == "q":
-                quality = _quality(value)
+                wanted = _quality(value)
             else:
                 kept.append(parameter)
-        if media_range.strip() and quality > 0:
-            ranges.append((-quality, order, ";".join(kept)))
+        if wanted > 0:
+            ranges.append((-wanted, order, ";".join(kept)))
     return (media_range for _, _, media_range in sorted(ranges))
 
 
 def _quality(text: str) -> float:
+    """A weight in 0..1 (RFC 9110 section 12.4.2); 0 for what is none."""
     try:
-        return float(text)
+        weight = float(text)
     except ValueError:
         return 0.0
+    return weight if 0 <= weight <= 1 else 0.0
 
 
 def _within(media_range: str) -> Choice | None:
-    base, _ = _split(media_range)
-    if base in ("*/*", "*"):
-        return Choice(FORMATS[0], FORMATS[0].media_type.partition(";")[0])
+    base, parameters = _split(media_range)
     kind, _, subtype = base.partition("/")
-    if subtype == "*":
-        for format_ in FORMATS:
-            if format_.by_accept and format_.media_type.startswith(f"{kind}/"):
-                return Choice(format_, _content_type(format_.media_type, format_, asked=False))
-        return None
-    choice = _named(media_range) if subtype else None
-    return choice if choice is not None and choice.format.by_accept else None
-
-
-def _offers() -> Iterator[str]:
+    if base in ("*/*", "*"):
+        return _plain(FORMATS[0])
     for format_ in FORMATS:
-        yield from format_.aliases
-        yield format_.media_type
-        yield from format_.synonyms
+        if not format_.by_accept:
+            continue
+        if subtype == "*" and format_.media_types[0].startswith(f"{kind}/"):
+            return _plain(format_)
+        if format_.answers(base, parameters):
+            return Choice(format_, format_.content_type(base, parameters))
+    return None
+
+
+def _offer() -> str:
+    short = (alias for format_ in FORMATS for alias in format_.aliases[:2])
+    return f"{', '.join(short)} and the media types {', '.join(f.media_type for f in FORMATS)}"

@@ -1,0 +1,98 @@
+"""Streams cut to size: batches small enough for the cache, chunks large enough to send.
+
+Measured: blocks of about a megabyte let the allocator reuse its pages, and each chunk of a synchronous
+response costs a hop between threads, so that chunks under 256 kB are wasteful.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+from pybase64 import b64encode
+
+BLOCK = 768 * 1024
+"""Aim for the bytes of one slice of a batch; its base64 text is a megabyte."""
+CHUNK = 1024 * 1024
+"""Least number of bytes of a chunk, the first and the last one apart."""
+
+
+def sliced(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in slices of at most two blocks of Arrow memory, or of a single row."""
+    for batch in batches:
+        if batch.num_rows:
+            yield from _halved(batch)
+
+
+def _halved(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    size = batch.nbytes
+    rows = batch.num_rows
+    if size <= 2 * BLOCK or rows == 1:
+        yield batch
+        return
+    step = max(1, rows * BLOCK // size)
+    step -= step % 3 if step > 3 else 0  # rows of one size then need no rest carried in base64
+    for start in range(0, rows, step):
+        part = batch.slice(start, step)
+        if part.nbytes <= 2 * BLOCK or part.num_rows == 1:
+            yield part
+        else:
+            yield from _halved(part)
+
+
+def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in chunks that are worth sending.
+
+    If the pieces raise an exception, what was held back is yielded first.
+    """
+    held: list[bytes] = []
+    size = 0
+    iterator = iter(pieces)
+    while True:
+        try:
+            piece = next(iterator)
+        except StopIteration:
+            break
+        except Exception:
+            yield b"".join(held)
+            raise
+        held.append(piece)
+        size += len(piece)
+        if size >= CHUNK:
+            yield b"".join(held)
+            held.clear()
+            size = 0
+    if held:
+        yield b"".join(held)
+
+
+def base64_encoded(blocks: Iterable[memoryview]) -> Iterator[bytes]:
+    """One base64 text of all the bytes, a piece for each block.
+
+    Each block is used up before the next one is asked for. If the blocks raise an exception, the
+    text of those that came is brought to its end first.
+    """
+    rest = b""
+    iterator = iter(blocks)
+    while True:
+        try:
+            block = next(iterator)
+        except StopIteration:
+            break
+        except Exception:
+            yield b64encode(rest)
+            raise
+        missing = -len(rest) % 3
+        head = rest + bytes(block[:missing])
+        body = block[missing:]
+        whole = len(body) // 3 * 3
+        if len(head) % 3:
+            rest = head
+            continue
+        rest = bytes(body[whole:])
+        if head:
+            yield b64encode(head)
+        if whole:
+            yield b64encode(body[:whole])
+    if rest:
+        yield b64encode(rest)

@@ -1,0 +1,74 @@
+"""Numbers and arrays of numbers as text, where the plain rendering of a number will not do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from app.errors import ValueRangeError
+from app.formats.cells import Cell
+
+_NAN, _POSITIVE, _NEGATIVE = "NaN", "+Inf", "-Inf"
+"""VOTable 1.4 section 6, Single Precision Floating Point."""
+_NO_BOOLEAN = "?"
+
+
+def votable_literals(array: pa.Array, cell: Cell) -> pa.Array:
+    """Numbers, booleans or arrays of them as TABLEDATA cells.
+
+    Parameters
+    ----------
+    array
+        Values of a column that is not text.
+    cell
+        How the column is declared.
+
+    Returns
+    -------
+    pyarrow.Array
+        Texts for arrays (items separated by blanks) and for infinite numbers; else the array itself, as
+        its plain rendering is a literal. A missing array of fixed size has all its items missing, as an
+        empty cell does not have their number.
+    """
+    if cell.is_array:
+        return _joined(array, cell)
+    if pa.types.is_floating(array.type) and pc.any(pc.is_inf(array)).as_py():
+        return _number_texts(array)
+    return array
+
+
+def _number_texts(array: pa.Array) -> pa.Array:
+    text = array.cast(pa.string())
+    text = pc.if_else(pc.is_nan(array), _NAN, text)
+    return pc.if_else(pc.is_inf(array), pc.if_else(pc.greater(array, 0), _POSITIVE, _NEGATIVE), text)
+
+
+def _joined(array: pa.Array, cell: Cell) -> pa.Array:
+    items = array.flatten()
+    text = _number_texts(items) if pa.types.is_floating(items.type) else items.cast(pa.string())
+    if items.null_count:
+        item = _no_item(cell)
+        if item is None:
+            raise ValueRangeError(
+                f"An item of an array of {cell.datatype} is NULL, which such an array cannot tell.",
+                hint="Use COALESCE, or CAST to a wider integer.",
+            )
+        text = text.fill_null(item)
+    lengths = pc.list_value_length(array).fill_null(0)
+    ends = np.concatenate([[0], np.cumsum(lengths.to_numpy())]).astype(np.int32)
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(ends), text), " ")
+    if not array.null_count:
+        return joined
+    item = _no_item(cell)
+    missing = None if cell.size is None or item is None else " ".join([item] * cell.size)
+    return pc.if_else(array.is_valid(), joined, missing)
+
+
+def _no_item(cell: Cell) -> str | None:
+    """What stands for a NULL in an array; None if nothing can."""
+    if cell.datatype in ("float", "double"):
+        return _NAN
+    if cell.datatype == "boolean":
+        return _NO_BOOLEAN
+    return None if cell.null is None else str(cell.null)
