@@ -89,14 +89,18 @@ class Config(BaseSettings):
     light_bytes: ByteSize = Field(default=ByteSize(64 * _MiB), ge=0)
     """A query that has at most these bytes of files to read is a light one."""
     queue_length: Annotated[int, Field(ge=0)] = 64
-    """Queries that may wait for a slot; more are told to come back later."""
+    """Queries that may wait for a slot of either kind; more are told to come back later."""
+    open_queries: Annotated[int, Field(ge=1)] = 256
+    """Queries that may be open at a time: waiting, working or being sent."""
 
     default_maxrec: Annotated[int, Field(ge=1)] = 100_000
     """Rows of a result where the request has no MAXREC."""
     hard_maxrec: Annotated[int, Field(ge=1)] = 20_000_000
     """Most rows of a result, whatever MAXREC asks."""
     sync_timeout: Annotated[float, Field(gt=0)] = 60.0
-    """Time for a synchronous query, from its start to its last row [s]."""
+    """Time the engine may work on a synchronous query, not counting what the client takes to read [s]."""
+    transfer_timeout: Annotated[float, Field(gt=0)] = 3600.0
+    """Time from the first to the last byte of a synchronous result, however slow the client reads [s]."""
     query_length: Annotated[int, Field(ge=100)] = 200_000
     """Most characters of a query."""
     request_bytes: ByteSize = Field(default=ByteSize(8 * _MiB), ge=1024)

@@ -6,7 +6,8 @@
     +-- UsageError              the request is wrong: a parameter, a format, a value
     |   +-- RequestTooLarge     more bytes or parameters than the service takes
     +-- QueryError              the query was understood and did not end well
-    |   +-- ValueRangeError     a value of the result does not fit the type of its column
+    |   +-- QueryDataError      a value cannot be computed as the query asks
+    |   |   +-- ValueRangeError a value of the result does not fit the type of its column
     |   +-- QueryTimeout        the time allowed has passed
     |   +-- QueryCancelled      the client, or the end of the service, stopped it
     |   +-- QueryTooLarge       it needs more memory or scratch space than one query may have
@@ -49,7 +50,11 @@ class QueryError(ServiceError):
     """The query was understood and did not end well."""
 
 
-class ValueRangeError(QueryError):
+class QueryDataError(QueryError):
+    """A value cannot be computed as the query asks: a division by zero, a text that is no number."""
+
+
+class ValueRangeError(QueryDataError):
     """A value of the result does not fit the type of its column."""
 
 

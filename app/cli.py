@@ -1,0 +1,1 @@
+"""The command line: gammahub serve, ingest, demo, query, translate, tables."""

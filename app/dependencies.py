@@ -1,0 +1,190 @@
+"""What handlers are given: the service, and the parameters of a request as DALI reads them.
+
+DALI 1.1 section 3: names of parameters in any case, values from the query string, from an urlencoded
+or a multipart form, repeats kept, files beside them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, BinaryIO, cast
+from urllib.parse import parse_qsl
+
+import python_multipart
+from fastapi import Depends, Request
+from python_multipart.exceptions import FormParserError
+from starlette.concurrency import run_in_threadpool
+
+from app.errors import RequestTooLarge, UsageError
+from app.factory import Service
+
+_MOST_PARAMETERS = 1000
+_IN_MEMORY = 2**20
+"""Bytes of a body that are held in memory; longer ones go to a temporary file."""
+_FORM = "application/x-www-form-urlencoded"
+_MULTIPART = "multipart/form-data"
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file in a multipart form."""
+
+    name: str
+    """Name of the part, case kept."""
+    file_name: str
+    """What the client calls it."""
+    content: BinaryIO
+    """At its beginning; gone when the request has been answered."""
+    size: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The parameters of a request."""
+
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Name in upper case -> values in the order they came: first the query string, then the body."""
+    files: tuple[SentFile, ...] = ()
+    """Files of a multipart form."""
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Every value of a parameter, the empty ones left out."""
+        return tuple(value for value in self.values.get(name.upper(), ()) if value.strip())
+
+    def one(self, *names: str) -> str | None:
+        """The value of a parameter that may be given once, under its name or an older one.
+
+        Raises
+        ------
+        UsageError
+            Raised if two different values are given.
+        """
+        for name in names:
+            distinct = dict.fromkeys(self.all(name))
+            if len(distinct) > 1:
+                shown = " and ".join(f'"{value[:40]}"' for value in list(distinct)[:2])
+                raise UsageError(f"{name} is given more than once, as {shown}; give it once.")
+            if distinct:
+                return next(iter(distinct))
+        return None
+
+
+def get_service(request: Request) -> Service:
+    """The service this application is the face of."""
+    return cast(Service, request.app.state.service)
+
+
+async def read_parameters(request: Request) -> Parameters:
+    """The parameters of a request, from its query string and its body.
+
+    Raises
+    ------
+    UsageError
+        Raised if the body is in no form of DALI, or a value is not UTF-8.
+    RequestTooLarge
+        Raised if the body or the number of parameters is beyond the limit.
+    """
+    service = get_service(request)
+    pairs = _pairs(request.scope["query_string"])
+    files: list[SentFile] = []
+    if request.method == "POST":
+        body = await _spooled(request, service.config.request_bytes)
+        fields, files = await run_in_threadpool(_form, body, request.headers)
+        pairs += fields
+    if len(pairs) + len(files) > _MOST_PARAMETERS:
+        raise _too_many()
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name.strip().upper(), []).append(value)
+    return Parameters({name: tuple(found) for name, found in values.items()}, tuple(files))
+
+
+async def _spooled(request: Request, limit: int) -> BinaryIO:
+    spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - lives as long as the request
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise RequestTooLarge(f"The body of the request is larger than the {limit} bytes allowed.")
+        if size > _IN_MEMORY:
+            await run_in_threadpool(spool.write, chunk)
+        else:
+            spool.write(chunk)
+    spool.seek(0)
+    return cast(BinaryIO, spool)
+
+
+def _form(body: BinaryIO, headers: Mapping[str, str]) -> tuple[list[tuple[str, str]], list[SentFile]]:
+    content_type = headers.get("content-type", "")
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == _MULTIPART:
+        return _multipart(body, content_type)
+    content = body.read()
+    if kind == _FORM or not content.strip():
+        return _pairs(content), []
+    raise UsageError(
+        f'The body of the request is of type "{content_type[:80] or "(none)"}"; '
+        f"it is to be {_FORM} or {_MULTIPART}."
+    )
+
+
+def _pairs(encoded: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(
+            encoded.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
+        )
+    except UnicodeDecodeError as error:
+        raise UsageError("A parameter is not valid UTF-8, percent-encoded; send it so.") from error
+    except ValueError as error:
+        raise _too_many() from error
+
+
+def _multipart(body: BinaryIO, content_type: str) -> tuple[list[tuple[str, str]], list[SentFile]]:
+    fields: list[tuple[str, str]] = []
+    files: list[SentFile] = []
+
+    def count() -> None:
+        if len(fields) + len(files) >= _MOST_PARAMETERS:
+            raise _too_many()
+
+    def on_field(part: Any) -> None:
+        count()
+        fields.append((_text(part.field_name), _text(part.value or b"")))
+
+    def on_file(part: Any) -> None:
+        count()
+        part.file_object.seek(0)
+        files.append(
+            SentFile(_text(part.field_name), _text(part.file_name or b""), part.file_object, part.size)
+        )
+
+    try:
+        python_multipart.parse_form({"Content-Type": content_type.encode()}, body, on_field, on_file)
+    except (FormParserError, ValueError) as error:
+        raise UsageError(f"The multipart form cannot be read: {error}.") from error
+    return fields, files
+
+
+def _text(value: bytes | None) -> str:
+    try:
+        return (value or b"").decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError("A part of the multipart form is not valid UTF-8; send it so.") from error
+
+
+def _too_many() -> RequestTooLarge:
+    return RequestTooLarge(f"The request has more than the {_MOST_PARAMETERS} parameters allowed.")
+
+
+def get_base_url(request: Request) -> str:
+    """URL of the root of this service as the client sees it, without a slash at its end."""
+    configured = get_service(request).config.base_url
+    return configured or str(request.base_url).rstrip("/")
+
+
+ServiceDependency = Annotated[Service, Depends(get_service)]
+ParametersDependency = Annotated[Parameters, Depends(read_parameters)]
+BaseUrlDependency = Annotated[str, Depends(get_base_url)]

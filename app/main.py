@@ -1,0 +1,72 @@
+"""The web application: the service behind its handlers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import PlainTextResponse, Response
+
+from app.config import Config
+from app.factory import Service, make_service
+from app.handlers import pages, tap, vosi
+from app.middleware import FaultTeller, Forwarded, Journal, PlainPaths
+
+
+def create_app(config: Config | None = None) -> FastAPI:
+    """The application, with a service made of the settings; of the environment's, if none are given.
+
+    Raises
+    ------
+    app.errors.EngineUnavailable
+        Raised if the engine cannot be reached.
+    """
+    settings = config or Config()
+    return assemble(make_service(settings))
+
+
+def assemble(service: Service) -> FastAPI:
+    """The application around a service, which it closes when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        service.close()
+
+    app = FastAPI(
+        title=service.config.title, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
+    )
+    app.router.redirect_slashes = False
+    app.state.service = service
+    for handler in (tap, vosi, pages):
+        app.include_router(handler.router)
+    app.add_exception_handler(HTTPException, _tell_plainly)
+    # The last to be added is the first that a request meets.
+    app.add_middleware(FaultTeller)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
+        allow_headers=["*"],
+        expose_headers=["Location", "Retry-After", "Content-Disposition", "X-Request-Id"],
+        max_age=86400,
+    )
+    app.add_middleware(PlainPaths)
+    app.add_middleware(Forwarded, trusted=service.config.forwarded_allow_ips)
+    app.add_middleware(Journal)
+    return app
+
+
+async def _tell_plainly(request: Request, error: Exception) -> Response:
+    """A path or a method that there is not: plain text, as no VO client expects a document there."""
+    assert isinstance(error, HTTPException)
+    path = request.url.path
+    sentences = {
+        404: f"There is nothing at {path}. The TAP service is at /tap, its tables at /tap/tables.",
+        405: f"{path} does not take {request.method}.",
+    }
+    text = sentences.get(error.status_code, str(error.detail))
+    return PlainTextResponse(f"{text}\n", status_code=error.status_code, headers=error.headers)

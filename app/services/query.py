@@ -1,0 +1,216 @@
+"""A query from its text to the bytes of its result."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import pyarrow as pa
+
+import adql
+from adql import ast
+from adql.limits import Limits
+from app.config import Config
+from app.engines.base import Engine, Session
+from app.errors import QueryQueueFull
+from app.formats import Choice, Info, Provenance
+from app.results import ResultStream, limited
+
+LOG = logging.getLogger("gammahub.query")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a client asks."""
+
+    text: str
+    """ADQL."""
+    choice: Choice
+    """Format of the result."""
+    maxrec: int | None = None
+    """MAXREC of the request; None where it has none."""
+    base_url: str = ""
+    """Where the service is, for the result to say."""
+
+
+class Queries:
+    """The query path: ADQL, limits and a format in; chunks of bytes out."""
+
+    def __init__(self, engine: Engine, config: Config) -> None:
+        self.engine = engine
+        self.config = config
+        self.limits = Limits(length=config.query_length)
+        self._places = threading.BoundedSemaphore(config.open_queries)
+
+    def start(self, query: Query) -> QueryRun:
+        """A run of the query that begins to work when its first chunk is asked for.
+
+        Raises
+        ------
+        QueryQueueFull
+            Raised if too many runs are open.
+        """
+        if not self._places.acquire(blocking=False):
+            raise QueryQueueFull(
+                f"The service is busy: {self.config.open_queries} queries are open.",
+                retry_after=10,
+                hint="Try again in 10 s.",
+            )
+        return QueryRun(self, query, release=self._places.release)
+
+    def row_limit(self, text: str, maxrec: int | None) -> int:
+        """Most rows of a result.
+
+        An explicit MAXREC holds, and without one an explicit TOP, each up to the hard limit; else
+        the default does (TAP 1.1 section 2.7.4 leaves the default and the hard limit to the service).
+        """
+        if maxrec is None:
+            maxrec = max(self.config.default_maxrec, _top(text, self.limits) or 0)
+        return min(maxrec, self.config.hard_maxrec)
+
+    def result(self, session: Session, text: str, maxrec: int) -> ResultStream:
+        """The result of a query in a session, cut after ``maxrec`` rows; 0 gives its columns only.
+
+        Raises
+        ------
+        adql.AdqlError
+            Raised if the query is refused.
+        app.errors.QueryError
+            Raised if it does not end well; also while batches are read.
+        """
+        statement = adql.translate(
+            text,
+            session.catalogue,
+            self.engine.dialect,
+            maxrec=maxrec,
+            scan=session.scan,
+            limits=self.limits,
+        )
+        if maxrec == 0:
+            return limited(ResultStream(statement.columns, iter(())), 0)
+        return limited(session.execute(statement), maxrec)
+
+    def table(self, text: str, maxrec: int, *, timeout: float | None = None) -> pa.Table:
+        """The whole result of a query that is known to be small.
+
+        Parameters
+        ----------
+        text
+            ADQL.
+        maxrec
+            Most rows.
+        timeout
+            Time for it [s]; that of synchronous queries, if none is given.
+
+        Raises
+        ------
+        adql.AdqlError, app.errors.ServiceError
+            Raised if the query is refused or does not end well.
+        """
+        with self.engine.session(timeout=timeout or self.config.sync_timeout) as session:
+            result = self.result(session, text, maxrec)
+            return pa.Table.from_batches(result.batches, schema=result.schema)
+
+    def provenance(self, query: Query, maxrec: int) -> Provenance:
+        """What a result says of itself (IVOA Note "Data Origin in the VO" 1.1)."""
+        infos = [
+            Info("server_software", f"GammaHub/{version('gammahub')}", "Software that answered"),
+            Info("publisher", self.config.publisher, "Who publishes the service"),
+            Info("request_date", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "When it was asked, UTC"),
+            Info("query", query.text, "The ADQL query"),
+            Info("maxrec", str(maxrec), "Most rows this result could have"),
+        ]
+        if query.base_url:
+            infos.insert(1, Info("service_url", query.base_url, "Where it was asked"))
+        return Provenance(tuple(infos))
+
+
+class QueryRun:
+    """One query on its way.
+
+    One thread at a time asks for chunks; any thread may cancel. It must be closed.
+    """
+
+    def __init__(self, queries: Queries, query: Query, *, release: Callable[[], None]) -> None:
+        self.query = query
+        self._queries = queries
+        self._release = release
+        self._lock = threading.Lock()
+        self._session: Session | None = None
+        self._cancelled = False
+        self._closed = False
+        self._chunks = self._work()
+
+    def next_chunk(self) -> bytes | None:
+        """The next chunk of the result; None after the last.
+
+        Raises
+        ------
+        adql.AdqlError, app.errors.ServiceError
+            Raised if the query is refused or does not end well.
+        """
+        return next(self._chunks, None)
+
+    def cancel(self) -> None:
+        """Stop the work; the thread that waits for a chunk gets a QueryCancelled."""
+        with self._lock:
+            self._cancelled = True
+            if self._session is not None:
+                self._session.cancel()
+
+    def close(self) -> None:
+        """Free what the run holds; after the thread that asks for chunks is back."""
+        if not self._closed:
+            self._closed = True
+            self._chunks.close()
+            self._release()
+
+    def _work(self) -> Generator[bytes, None, None]:
+        queries, query = self._queries, self.query
+        begun = time.monotonic()
+        rows = _Count()
+        LOG.debug("query %r", query.text)
+        maxrec = queries.row_limit(query.text, query.maxrec)
+        with queries.engine.session(timeout=queries.config.sync_timeout) as session:
+            self._hold(session)
+            try:
+                result = queries.result(session, query.text, maxrec)
+                counted = replace(result, batches=rows.of(result.batches))
+                yield from query.choice.writer.write(counted, queries.provenance(query, maxrec))
+            finally:
+                self._hold(None)
+        LOG.info(
+            "query done rows=%d overflow=%s seconds=%.3f characters=%d",
+            rows.count,
+            result.overflowed,
+            time.monotonic() - begun,
+            len(query.text),
+        )
+
+    def _hold(self, session: Session | None) -> None:
+        with self._lock:
+            self._session = session
+            if session is not None and self._cancelled:
+                session.cancel()
+
+
+class _Count:
+    """How many rows went by."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def of(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            self.count += batch.num_rows
+            yield batch
+
+
+def _top(text: str, limits: Limits) -> int | None:
+    body = adql.parse(text, limits=limits).body
+    return body.top if isinstance(body, ast.Select) else None
