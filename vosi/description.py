@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -162,6 +164,19 @@ class SchemaDescription(_Described):
         return Schema(self.name, tables, title=self.title, description=self.description, utype=self.utype)
 
 
+class _Loader(yaml.CSafeLoader):
+    """Refuses a key that is given twice, of which YAML loaders take the last in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        repeated = [key for key, count in Counter(keys).items() if count > 1]
+        if repeated:
+            raise yaml.constructor.ConstructorError(
+                "while reading a mapping", node.start_mark, f"found {repeated[0]} twice", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
 def read_description(path: Path) -> SchemaDescription:
     """The schema that a YAML file describes, its form checked.
 
@@ -171,7 +186,7 @@ def read_description(path: Path) -> SchemaDescription:
         Raised if the file is not YAML or not of the form of :class:`SchemaDescription`.
     """
     try:
-        document: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        document: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a safe one)
         return SchemaDescription.model_validate(document)
     except yaml.YAMLError as error:
         raise CatalogueError(f"{path.name}: not YAML: {error}") from error
