@@ -13,6 +13,7 @@ from vosi.consistency import contradictions
 from vosi.description import SchemaDescription, read_description
 from vosi.errors import CatalogueError
 from vosi.names import is_regular
+from vosi.text import xml_token
 
 FILES = tuple(Path(__file__).parent / "schema" / f"{name}.yaml" for name in ("dl3", "tap_schema"))
 """One file a schema, in the order in which a client lists them."""
@@ -27,7 +28,8 @@ def load_catalogue(event_columns: Sequence[Column] = (), nrows: Mapping[str, int
     ----------
     event_columns
         Columns that only some instruments have; they follow the fixed ones of dl3.events. None may be named
-        like one of :func:`taken_names`.
+        like one of :func:`taken_names`. Their texts may have come from a file: in them, what XML cannot hold
+        becomes U+FFFD, and white space single blanks.
     nrows
         Numbers of rows by the qualified name of the table, such as ``dl3.events``.
 
@@ -43,7 +45,8 @@ def load_catalogue(event_columns: Sequence[Column] = (), nrows: Mapping[str, int
         raise CatalogueError(*faults)
     if event_columns:
         events = catalogue.table(EVENTS)
-        catalogue = catalogue.with_table(replace(events, columns=(*events.columns, *event_columns)))
+        columns = (*events.columns, *(_cleaned(column) for column in event_columns))
+        catalogue = catalogue.with_table(replace(events, columns=columns))
     for name, rows in (nrows or {}).items():
         catalogue = catalogue.with_table(replace(catalogue.table(name), nrows=rows))
     return catalogue
@@ -98,6 +101,17 @@ def _reserved_names(description: SchemaDescription) -> list[str]:
         for what, name in (*tables, *columns)
         if not is_regular(name)
     ]
+
+
+def _cleaned(column: Column) -> Column:
+    """The column in texts of one line each that every database and document can hold."""
+    return replace(
+        column,
+        description=xml_token(column.description),
+        unit=xml_token(column.unit or "") or None,
+        ucd=xml_token(column.ucd or "") or None,
+        utype=xml_token(column.utype or "") or None,
+    )
 
 
 def _event_column_faults(columns: Sequence[Column]) -> list[str]:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 import vosi
-from adql import Column, ColumnType
+from adql import Catalogue, Column, ColumnType
 from vosi import catalogue as module
 
 
@@ -32,6 +32,11 @@ def test_instrument_columns_follow_the_fixed_ones_of_the_events():
 def test_events_begin_as_the_issue_asks():
     names = [column.name for column in vosi.load_catalogue().table("dl3.events").columns[:8]]
     assert names == ["collection", "obs_id", "event_id", "event_time", "event_mjd", "ra", "dec", "energy"]
+
+
+def test_the_text_of_an_instrument_column_is_made_fit_for_every_document(catalogue: Catalogue):
+    hostile = catalogue.table("dl3.events").column("hil_mask")
+    assert hostile.description == 'Bits <a> & "b" ]]> of a mask \ufffd\ufffd\ufffd'
 
 
 def test_numbers_of_rows_reach_their_tables():
