@@ -7,7 +7,6 @@ from vosi.errors import CatalogueError
 from vosi.service import (
     DataModel,
     Language,
-    LanguageFeature,
     Limit,
     OutputFormat,
     ServiceDescription,
@@ -20,7 +19,6 @@ __all__ = [
     "CatalogueError",
     "DataModel",
     "Language",
-    "LanguageFeature",
     "Limit",
     "OutputFormat",
     "ServiceDescription",

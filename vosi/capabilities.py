@@ -10,6 +10,7 @@ from vo_models.tapregext.models import (
     DataLimit,
     DataLimits,
     DataModelType,
+    LanguageFeature,
     LanguageFeatureList,
     TableAccess,
     TimeLimits,
@@ -17,13 +18,13 @@ from vo_models.tapregext.models import (
     Version,
 )
 from vo_models.tapregext.models import Language as LanguageModel
-from vo_models.tapregext.models import LanguageFeature as LanguageFeatureModel
 from vo_models.tapregext.models import OutputFormat as OutputFormatModel
 from vo_models.vodataservice.models import ParamHTTP
 from vo_models.voresource.models import AccessURL, Capability
 from vo_models.vosi.capabilities.models import VOSICapabilities
 
-from vosi.service import Language, LanguageFeature, Limit, OutputFormat, ServiceDescription
+from adql import Feature
+from vosi.service import Language, Limit, OutputFormat, ServiceDescription
 from vosi.text import xml_text, xml_token
 
 VOSI_ENDPOINTS = {
@@ -80,14 +81,14 @@ def _language(language: Language) -> LanguageModel:
     )
 
 
-def _feature_lists(features: tuple[LanguageFeature, ...]) -> list[LanguageFeatureList]:
+def _feature_lists(features: tuple[Feature, ...]) -> list[LanguageFeatureList]:
     """One list a kind, features in their order."""
     ordered = sorted(features, key=lambda feature: feature.type_uri)
     return [
         LanguageFeatureList(
             type=type_uri,
             feature=[
-                LanguageFeatureModel(form=xml_token(f.form), description=xml_text(f.description) or None)
+                LanguageFeature(form=xml_token(f.form), description=xml_text(f.description) or None)
                 for f in group
             ],
         )

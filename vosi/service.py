@@ -3,26 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
-
-class LanguageFeature(Protocol):
-    """A feature of the query language beyond its core; ``adql.FEATURES`` has all of ours."""
-
-    @property
-    def type_uri(self) -> str:
-        """Kind of feature, such as ``ivo://ivoa.net/std/TAPRegExt#features-udf``."""
-        ...
-
-    @property
-    def form(self) -> str:
-        """Name or signature (TAPRegExt 1.0 section 2.3)."""
-        ...
-
-    @property
-    def description(self) -> str:
-        """For people; may be empty."""
-        ...
+from adql import Feature
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +15,8 @@ class Language:
     versions: tuple[tuple[str, str], ...]
     """Pairs (version, IVOA identifier of it)."""
     description: str = ""
-    features: tuple[LanguageFeature, ...] = ()
+    features: tuple[Feature, ...] = ()
+    """What it has beyond its core."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +76,7 @@ class ServiceDescription:
         return f"{self.base_url.rstrip('/')}/tap"
 
 
-def adql_language(features: tuple[LanguageFeature, ...] = ()) -> Language:
+def adql_language(features: tuple[Feature, ...] = ()) -> Language:
     """ADQL, both versions, with these features."""
     return Language(
         name="ADQL",

@@ -5,28 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
-from typing import NamedTuple
 
 import pytest
 from lxml import etree
 from pyvo.io import vosi as reader
 
+import adql
 import vosi
+from adql import Feature
 
 TAPREGEXT = "ivo://ivoa.net/std/TAPRegExt"
 
 
-class Feature(NamedTuple):
-    type_uri: str
-    form: str
-    description: str = ""
-
-
 FEATURES = (
     Feature(f"{TAPREGEXT}#features-udf", "ivo_to_mjd(d TIMESTAMP) -> REAL", "MJD of a <moment> & more"),
-    Feature(f"{TAPREGEXT}#features-adqlgeo", "POINT"),
-    Feature(f"{TAPREGEXT}#features-udf", "ivo_hasword(haystack TEXT, needle TEXT) -> INTEGER"),
-    Feature(f"{TAPREGEXT}#features-adqlgeo", "CIRCLE"),
+    Feature(f"{TAPREGEXT}#features-adqlgeo", "POINT", ""),
+    Feature(f"{TAPREGEXT}#features-udf", "ivo_hasword(haystack TEXT, needle TEXT) -> INTEGER", ""),
+    Feature(f"{TAPREGEXT}#features-adqlgeo", "CIRCLE", ""),
 )
 
 DESCRIPTION = vosi.ServiceDescription(
@@ -91,6 +86,14 @@ def test_languages_and_features_are_told():
     assert sorted(told) == sorted((feature.form, feature.description) for feature in FEATURES)
     assert tap.get_adql().get_udf("IVO_TO_MJD").form == FEATURES[0].form
     assert tap.get_adql().get_feature(f"{TAPREGEXT}#features-adqlgeo", "CIRCLE")
+
+
+def test_every_feature_of_our_adql_is_told(assert_valid: Callable[[bytes], None]):
+    described = replace(DESCRIPTION, languages=(vosi.adql_language(adql.FEATURES),))
+    assert_valid(vosi.capabilities_document(described))
+    language = read(described)["ivo://ivoa.net/std/TAP"].get_adql()
+    for feature in adql.FEATURES:
+        assert language.get_feature(feature.type_uri, feature.form)
 
 
 def test_formats_are_told_in_their_order():

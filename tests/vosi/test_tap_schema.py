@@ -111,8 +111,8 @@ def test_key_columns_are_columns_of_the_tables_they_join(database: sqlite3.Conne
 
 def test_each_column_is_told_as_the_catalogue_has_it(database: sqlite3.Connection, catalogue: Catalogue):
     told = database.execute(
-        """SELECT table_name, column_name, datatype, arraysize, xtype, columns.description, columns.utype, unit, ucd,
-           indexed, principal, std FROM columns JOIN tables USING (table_name)
+        """SELECT table_name, column_name, datatype, arraysize, xtype, columns.description, columns.utype,
+           unit, ucd, indexed, principal, std FROM columns JOIN tables USING (table_name)
            ORDER BY table_index, column_index"""
     ).fetchall()
     expected = [
