@@ -59,10 +59,11 @@ class Writer(Protocol):
     def write(self, result: ResultStream, provenance: Provenance) -> Iterator[bytes]:
         """The document in chunks of about a megabyte, in constant memory.
 
-        The first chunk comes with the first batch, or earlier. If the batches raise an exception, a
-        writer that ``tells_status`` first yields the end of a well-formed document that tells of
-        it; every writer then raises the exception again. So a job learns of it by the
-        exception, and a synchronous response that has sent the end of the document swallows it.
+        The first chunk comes with the first batch. An exception that the batches raise instead of it
+        is raised before any chunk. After that, a writer that ``tells_status`` first yields the end of a
+        well-formed document that tells of the exception; every writer then raises it again. So
+        a job learns of it by the exception, and a synchronous response that has sent the end of the
+        document swallows it.
         """
         ...
 

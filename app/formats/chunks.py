@@ -6,7 +6,7 @@ response costs a hop between threads, so that chunks under 256 kB are wasteful.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 from pybase64 import b64encode
@@ -18,10 +18,38 @@ CHUNK = 1024 * 1024
 
 
 def sliced(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same rows in slices of at most two blocks of Arrow memory, or of a single row."""
-    for batch in batches:
-        if batch.num_rows:
-            yield from _halved(batch)
+    """The same rows in batches of about a block of Arrow memory: small ones joined, large ones cut.
+
+    No batch is larger than two blocks, save of a single row, and none is empty. The first rows come at
+    once. If the batches raise an exception, the rows that were held back come before it.
+    """
+    least = 1
+    held: list[pa.RecordBatch] = []
+    size = 0
+    iterator = iter(batches)
+    while True:
+        try:
+            batch = next(iterator)
+        except StopIteration:
+            break
+        except Exception:
+            yield from _joined(held)
+            raise
+        if size and size + batch.nbytes > 2 * BLOCK:
+            yield from _joined(held)
+            held, size = [], 0
+        held.append(batch)
+        size += batch.nbytes
+        if size >= least:
+            yield from _joined(held)
+            held, size, least = [], 0, BLOCK
+    yield from _joined(held)
+
+
+def _joined(held: Sequence[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    full = [batch for batch in held if batch.num_rows]
+    if full:
+        yield from _halved(full[0] if len(full) == 1 else pa.concat_batches(full))
 
 
 def _halved(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -40,6 +68,17 @@ def _halved(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
             yield from _halved(part)
 
 
+def begun(head: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """A document as chunks: its head with the first piece, then the others gathered.
+
+    An exception that comes instead of the first piece is raised before anything is yielded, while the
+    answer to a request may still be an error.
+    """
+    iterator = iter(pieces)
+    yield head + next(iterator, b"")
+    yield from gathered(iterator)
+
+
 def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The same bytes in chunks that are worth sending.
 
@@ -54,7 +93,8 @@ def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
         except StopIteration:
             break
         except Exception:
-            yield b"".join(held)
+            if held:
+                yield b"".join(held)
             raise
         held.append(piece)
         size += len(piece)
@@ -80,7 +120,8 @@ def base64_encoded(blocks: Iterable[memoryview]) -> Iterator[bytes]:
         except StopIteration:
             break
         except Exception:
-            yield b64encode(rest)
+            if rest:
+                yield b64encode(rest)
             raise
         missing = -len(rest) % 3
         head = rest + bytes(block[:missing])

@@ -133,7 +133,7 @@ FORMATS: tuple[Format, ...] = (
         sent="charset=utf-8",
     ),
 )
-"""Every format on offer. The first is the default; of those of one media type the first needs no parameter."""
+"""Every format on offer, the default first; of those of one media type the first needs no parameter."""
 
 
 def choose_format(responseformat: str | None = None, *, accept: str | None = None) -> Choice:

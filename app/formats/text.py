@@ -15,7 +15,7 @@ import pyarrow as pa
 from app.formats.base import Provenance
 from app.formats.cells import Cell, cell_of
 from app.formats.characters import valid_text
-from app.formats.chunks import gathered, sliced
+from app.formats.chunks import begun, sliced
 from app.formats.lines import Lines
 from app.formats.literals import votable_literals
 from app.results import ResultStream
@@ -43,10 +43,8 @@ class DelimitedText:
     def write(self, result: ResultStream, provenance: Provenance) -> Iterator[bytes]:
         """The document in chunks; see :class:`app.formats.base.Writer`."""
         lines = Lines(separator=self.delimiter, terminator=_LINE_END, quoted=True)
-        if self.header:
-            names = [pa.array([column.name]) for column in result.columns]
-            yield lines.encode(names)
-        yield from gathered(self._rows(result, lines))
+        names = [pa.array([column.name]) for column in result.columns]
+        yield from begun(lines.encode(names) if self.header else b"", self._rows(result, lines))
 
     def _rows(self, result: ResultStream, lines: Lines) -> Iterator[bytes]:
         cells = [cell_of(column.type, masked=True) for column in result.columns]

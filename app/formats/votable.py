@@ -14,7 +14,7 @@ from app.formats.base import Info, Provenance, told
 from app.formats.binary import Records
 from app.formats.cells import Cell, cell_of
 from app.formats.characters import legible
-from app.formats.chunks import base64_encoded, gathered, sliced
+from app.formats.chunks import base64_encoded, begun, sliced
 from app.formats.frames import frame_of
 from app.formats.tabledata import TableRows
 from app.results import ResultStream
@@ -51,10 +51,10 @@ class VOTable:
     def write(self, result: ResultStream, provenance: Provenance) -> Iterator[bytes]:
         """The document in chunks; see :class:`app.formats.base.Writer`."""
         envelope = _Envelope(result.columns, provenance, self.serialization)
-        yield envelope.head()
         rows = _Rows(result, self.serialization)
+        chunks = begun(envelope.head(), rows.pieces())
+        yield next(chunks)
         fault: Exception | None = None
-        chunks = gathered(rows.pieces())
         while fault is None:
             try:
                 chunk = next(chunks)
