@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from adql import Catalogue, Column, Schema, Table
+from adql import Catalogue, Column, Schema
 from adql.words import RESERVED_WORDS
 from vosi.consistency import contradictions
 from vosi.description import SchemaDescription, read_description
@@ -135,14 +135,11 @@ def _event_column_faults(columns: Sequence[Column]) -> list[str]:
 
 
 def _nrows_faults(catalogue: Catalogue, nrows: Mapping[str, int]) -> list[str]:
+    known = ", ".join(table.qualified for table in catalogue)
     faults = [
-        f'Rows are given of "{name}", but there is no such table; one of {_names(catalogue)} is right'
+        f'Rows are given of "{name}", but there is no such table; one of {known} is right'
         for name in nrows
         if name not in catalogue
     ]
     faults += [f'"{name}" cannot have {rows} rows' for name, rows in nrows.items() if rows < 0]
     return faults
-
-
-def _names(tables: Catalogue | Sequence[Table]) -> str:
-    return ", ".join(table.qualified for table in tables)

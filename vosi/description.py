@@ -141,10 +141,7 @@ class TableDescription(_Described):
             utype=self.utype,
             type=self.type,
             primary_key=tuple(self.primary_key),
-            foreign_keys=tuple(
-                ForeignKey(key.target, tuple(key.columns.items()), key.description)
-                for key in self.foreign_keys
-            ),
+            foreign_keys=tuple(key.to_foreign_key() for key in self.foreign_keys),
             sky=SkyIndex(**self.sky.model_dump()) if self.sky else None,
         )
 

@@ -17,6 +17,7 @@ def is_regular(name: str) -> bool:
 def written_name(name: str) -> str:
     """A name as a query has to write it: in double quotes where ADQL asks for them.
 
-    TAP 1.1 section 4.3: column_name is "suitable for use in ADQL", as is a VOSI column's name.
+    So column_name of TAP_SCHEMA has it (TAP 1.1 section 4.3) and the name of a column in a tableset
+    (VODataService 1.2 section 3.5.3).
     """
     return name if is_regular(name) else '"' + name.replace('"', '""') + '"'
