@@ -62,8 +62,8 @@ class Fault:
     @property
     def text(self) -> str:
         """All of it as a text of several lines."""
-        where = f" (line {self.line}, column {self.column})" if self.line is not None else ""
-        return "\n".join(part for part in (f"{self.message}{where}", self.excerpt, self.hint) if part)
+        where = "" if self.line is None else f"At line {self.line}, column {self.column}:"
+        return "\n".join(part for part in (self.message, where, self.excerpt, self.hint) if part)
 
 
 def explain(error: Exception, request_id: str) -> Fault:

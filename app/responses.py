@@ -87,7 +87,6 @@ class ResultResponse(Response):
         self.timeout = timeout
         self.status_code = 200
         self.background = None
-        self.body = b""
         self.init_headers(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -45,6 +45,8 @@ from vosi import load_catalogue, tap_schema_rows
 LOG = logging.getLogger("gammahub.duckdb")
 
 EVENTS = "dl3.events"
+_NO_EVENTS = '"main"."no events"'
+"""Table to read where no file holds what is asked."""
 BATCH_ROWS = 16_384
 """Rows of a batch: large batches are no faster, and make the client wait for the first row."""
 _TYPES = {
@@ -210,7 +212,7 @@ class _Database:
         self.table_bytes: dict[str, int] = {}
         self._connection = duckdb.connect(":memory:", config=_settings(config, scratch))
         try:
-            self._connection.execute("SET GLOBAL parquet_metadata_cache = true")
+            self._connection.execute("SET GLOBAL parquet_metadata_cache = true; SET GLOBAL TimeZone = 'UTC'")
             self._fill()
             self._lock_down()
         except BaseException:
@@ -233,16 +235,22 @@ class _Database:
     def _fill(self) -> None:
         files = self._files()
         rows = tap_schema_rows(self.catalogue)
+        events = self.catalogue.table(EVENTS)
+        self._create(_NO_EVENTS, events, arrow_schema(events.columns).empty_table())
         for schema in self.catalogue.schemas:
             self._connection.execute(f"CREATE SCHEMA {_name(schema.name)}")
             for table in schema.tables:
                 if table.qualified in rows:
-                    self._create(table, pa.table(rows[table.qualified], schema=arrow_schema(table.columns)))
+                    self._create(
+                        _qualified(table),
+                        table,
+                        pa.table(rows[table.qualified], schema=arrow_schema(table.columns)),
+                    )
                 elif files.get(table.name):
                     self.table_bytes[table.qualified] = sum(path.stat().st_size for path in files[table.name])
                     self._create_view(table, files[table.name])
                 else:
-                    self._create(table, arrow_schema(table.columns).empty_table())
+                    self._create(_qualified(table), table, arrow_schema(table.columns).empty_table())
 
     def _files(self) -> Mapping[str, tuple[Path, ...]]:
         """Parquet files of each table of schema dl3; no others are within reach."""
@@ -251,13 +259,13 @@ class _Database:
         served = self.snapshot.files.select(restricted=self.restricted).files
         return {**self.snapshot.tables, "events": served}
 
-    def _create(self, table: Table, rows: pa.Table) -> None:
+    def _create(self, name: str, table: Table, rows: pa.Table) -> None:
         self._connection.register("incoming", rows)
         columns = ", ".join(
             f"CAST({_name(column.name)} AS {_type(column)}) AS {_name(column.name)}"
             for column in table.columns
         )
-        self._connection.execute(f"CREATE TABLE {_qualified(table)} AS SELECT {columns} FROM incoming")
+        self._connection.execute(f"CREATE TABLE {name} AS SELECT {columns} FROM incoming")
         self._connection.unregister("incoming")
 
     def _create_view(self, table: Table, files: Sequence[Path]) -> None:
@@ -288,7 +296,6 @@ def _settings(config: Config, scratch: Scratch | None) -> dict[str, str | bool |
         "python_enable_replacements": False,
         # The files never change.
         "validate_external_file_cache": "NO_VALIDATION",
-        "TimeZone": "UTC",
     }
 
 
@@ -417,7 +424,7 @@ class _Scan:
         selection = snapshot.files.select(restriction, restricted=self._database.restricted)
         self.nbytes += selection.nbytes
         if not selection.files:
-            return f"(SELECT * FROM {_qualified(table)} LIMIT 0)"
+            return _NO_EVENTS
         source = _parquet(selection.files)
         if selection.healpix is None:
             return source

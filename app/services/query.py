@@ -120,11 +120,12 @@ class Queries:
         """What a result says of itself (IVOA Note "Data Origin in the VO" 1.1)."""
         infos = [
             Info("server_software", f"GammaHub/{version('gammahub')}", "Software that answered"),
-            Info("publisher", self.config.publisher, "Who publishes the service"),
             Info("request_date", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "When it was asked, UTC"),
             Info("query", query.text, "The ADQL query"),
             Info("maxrec", str(maxrec), "Most rows this result could have"),
         ]
+        if self.config.publisher:
+            infos.insert(1, Info("publisher", self.config.publisher, "Who publishes the service"))
         if query.base_url:
             infos.insert(1, Info("service_url", query.base_url, "Where it was asked"))
         return Provenance(tuple(infos))
@@ -145,6 +146,10 @@ class QueryRun:
         self._cancelled = False
         self._closed = False
         self._chunks = self._work()
+        self.rows = 0
+        """Rows so far."""
+        self.overflowed = False
+        """True if rows were left out; known after the last chunk."""
 
     def next_chunk(self) -> bytes | None:
         """The next chunk of the result; None after the last.
@@ -173,42 +178,35 @@ class QueryRun:
     def _work(self) -> Generator[bytes, None, None]:
         queries, query = self._queries, self.query
         begun = time.monotonic()
-        rows = _Count()
         LOG.debug("query %r", query.text)
         maxrec = queries.row_limit(query.text, query.maxrec)
         with queries.engine.session(timeout=queries.config.sync_timeout) as session:
             self._hold(session)
             try:
                 result = queries.result(session, query.text, maxrec)
-                counted = replace(result, batches=rows.of(result.batches))
+                counted = replace(result, batches=self._count(result.batches))
                 yield from query.choice.writer.write(counted, queries.provenance(query, maxrec))
+                self.overflowed = result.overflowed
             finally:
                 self._hold(None)
         LOG.info(
             "query done rows=%d overflow=%s seconds=%.3f characters=%d",
-            rows.count,
+            self.rows,
             result.overflowed,
             time.monotonic() - begun,
             len(query.text),
         )
+
+    def _count(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            self.rows += batch.num_rows
+            yield batch
 
     def _hold(self, session: Session | None) -> None:
         with self._lock:
             self._session = session
             if session is not None and self._cancelled:
                 session.cancel()
-
-
-class _Count:
-    """How many rows went by."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def of(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            self.count += batch.num_rows
-            yield batch
 
 
 def _top(text: str, limits: Limits) -> int | None:

@@ -1,0 +1,39 @@
+"""The commands by name."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from app.cli import asking, serve
+from app.cli.terminal import OUT
+
+APP = typer.Typer(
+    name="gammahub",
+    help="Gamma-ray event lists (GADF DL3) as a Virtual Observatory service.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+for command in (serve.serve, asking.query, asking.translate, asking.tables):
+    APP.command()(command)
+
+
+@APP.callback()
+def common(
+    shown: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Tell the version and end.")
+    ] = False,
+) -> None:
+    """Options of every command."""
+    if shown:
+        OUT.print(f"GammaHub {version('gammahub')}", markup=False)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line."""
+    APP()

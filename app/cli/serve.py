@@ -1,0 +1,101 @@
+"""gammahub serve: the service on a port."""
+
+from __future__ import annotations
+
+import errno
+import logging.config
+import socket
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+
+from app.cli.terminal import FAILED, OUT, complain, plain_errors, read_config
+from app.config import Config
+from app.lake import LakeError, current_name
+from app.main import create_app
+
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - names what an operator may have chosen
+"""Address that listens to all -> one that a client on this machine can use."""
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen at; GAMMAHUB_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="TCP port; GAMMAHUB_PORT.")] = None,
+) -> None:
+    """Serve the tables at hand as a TAP service."""
+    config = read_config(host=host, port=port)
+    logging.config.dictConfig(_logging(config.log_level))
+    with plain_errors(LakeError), _listen(config) as listener:
+        app = create_app(config)
+        _greet(config, listener)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                access_log=False,
+                log_config=None,
+                # The service tells its own name, and reads X-Forwarded headers itself.
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=10,
+            )
+        )
+        server.run(sockets=[listener])
+    if not server.started:
+        raise typer.Exit(FAILED)
+
+
+def _listen(config: Config) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    try:
+        return socket.create_server((config.host, config.port), family=family, backlog=512)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            other = config.port + 1
+            complain(
+                f"Port {config.port} of {config.host} is in use, perhaps by another GammaHub. Stop that, or "
+                f"choose another port: make run PORT={other}, or gammahub serve --port {other}."
+            )
+        else:
+            complain(f"Cannot listen at {config.host} port {config.port}: {error.strerror or error}.")
+        raise typer.Exit(FAILED) from error
+
+
+def _greet(config: Config, listener: socket.socket) -> None:
+    url = config.base_url or _url(config.host, listener.getsockname()[1])
+    OUT.print(f"\n[bold]{config.title}[/] serves [link={url}/]{url}/[/link]")
+    OUT.print(f"TAP service: {url}/tap\n", markup=False)
+    OUT.print("A first query (pip install pyvo):\n", markup=False)
+    OUT.print(
+        "    import pyvo\n"
+        f'    tap = pyvo.dal.TAPService("{url}/tap")\n'
+        '    print(tap.search("SELECT TOP 5 * FROM dl3.events").to_table())\n',
+        markup=False,
+    )
+    if current_name(config.lake) is None:
+        OUT.print("No data have been loaded yet. Simulated data to try it:  gammahub demo", markup=False)
+    OUT.print(
+        "Your own DL3 data:  gammahub ingest FOLDER  (while it runs, too). Ctrl-C ends.\n", markup=False
+    )
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://{_EVERYWHERE.get(host, f'[{host}]' if ':' in host else host)}:{port}"
+
+
+def _logging(level: str) -> dict[str, Any]:
+    """One line a record, on standard error, with the name of the request that it belongs to."""
+    own, others = level.upper(), max(level.upper(), "WARNING", key=logging.getLevelNamesMapping().__getitem__)
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"request": {"()": "app.middleware.RequestIdFilter"}},
+        "formatters": {
+            "line": {"format": "%(asctime)s %(levelname)s %(name)s request=%(request_id)s %(message)s"}
+        },
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request"]}
+        },
+        "root": {"level": others, "handlers": ["stderr"]},
+        "loggers": {"gammahub": {"level": own}},
+    }
