@@ -77,3 +77,11 @@ def hive_server(
     cache = pytestconfig.cache.mkdir("realhive") if pytestconfig.cache else tmp_path_factory.mktemp("classes")
     with HiveServer(*commands, cache=cache, work=tmp_path_factory.mktemp("hive")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def simulated_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The simulated archive: three GADF data stores in a folder; read only."""
+    from datalink.simulation import simulate_archive  # noqa: PLC0415 - it imports Gammapy
+
+    return simulate_archive(tmp_path_factory.mktemp("simulated") / "archive")
