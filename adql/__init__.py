@@ -1,5 +1,6 @@
 """ADQL: an ADQL query and a catalogue in, one engine's SQL and described columns out."""
 
+from adql import ast
 from adql.dialects import DIALECTS, DUCKDB, HIVE, SPARK, Dialect
 from adql.errors import AdqlError, BindError, LimitError, ParseError, UnsupportedError
 from adql.features import FEATURES, Feature
@@ -39,6 +40,7 @@ __all__ = [
     "Statement",
     "Table",
     "UnsupportedError",
+    "ast",
     "parse",
     "translate",
 ]

@@ -34,8 +34,19 @@ def haversine(first: Sequence[Expr], second: Sequence[Expr]) -> Expr:
 
 def distance(first: Sequence[Expr], second: Sequence[Expr]) -> Expr:
     """Angular distance [deg] of two positions (ADQL 2.1 section 4.2.16, DISTANCE)."""
-    half = _op("raw_asin", _op("raw_sqrt", _op("least", haversine(first, second), number(1.0))))
-    return _times(number(2 / RADIAN), half)
+    square = haversine(first, second)
+    known = constant(square)
+    if isinstance(known, int | float):
+        return number(2 / RADIAN * math.asin(math.sqrt(min(1.0, known))))
+    angle = _times(number(2 / RADIAN), _op("raw_asin", _op("raw_sqrt", square)))
+    # Rounding may lift the square above 1 for opposite positions; LEAST would make 1 of a NULL.
+    return _op(
+        "case",
+        _condition("lt", square, number(1.0)),
+        angle,
+        _condition("ge", square, number(1.0)),
+        number(180.0),
+    )
 
 
 def is_nearer(first: Sequence[Expr], second: Sequence[Expr], radius: Expr, comparison: str) -> Expr:
@@ -49,15 +60,15 @@ def is_nearer(first: Sequence[Expr], second: Sequence[Expr], radius: Expr, compa
             2.0 if known > 180 or (known == 180 and comparison == "le") else math.sin(known * RADIAN / 2) ** 2
         )
         return _condition(comparison, square, number(bound))
-    bound_ = _square(_op("sin", _times(_op("least", radius, number(180.0)), number(RADIAN / 2))))
-    return Op(
-        BOOLEAN,
-        "and",
-        (
-            _condition("ge", radius, number(0.0)),
-            _condition(comparison, _op("least", square, number(1.0)), bound_),
-        ),
+    half = _op("sin", _times(radius, number(RADIAN / 2)))
+    limit = _op(
+        "case",
+        _condition("ge", radius, number(180.0)),
+        number(2.0),
+        _condition("ge", radius, number(0.0)),
+        _square(half),
     )
+    return _condition(comparison, square, limit)
 
 
 def contains(inner: Expr, outer: Expr) -> Expr:
@@ -70,31 +81,36 @@ def contains(inner: Expr, outer: Expr) -> Expr:
     UnsupportedError
         Raised for a pair of shapes that is not offered.
     """
-    shapes = (shape(inner), shape(outer))
-    if shapes == ("point", "circle"):
-        *centre, radius = parts(outer)
-        return is_nearer(parts(inner), centre, radius, "le")
-    if shapes == ("circle", "circle"):
-        *centre, radius = parts(inner)
-        *other, bound = parts(outer)
-        return is_nearer(centre, other, _op("sub", bound, radius), "le")
-    if shapes == ("point", "point"):
-        return is_nearer(parts(inner), parts(outer), number(0.0), "le")
-    raise UnsupportedError(f"CONTAINS of a {shapes[0]} in a {shapes[1]} is not offered yet.")
+    disk, frame = _disk(inner), _disk(outer)
+    if disk is None or frame is None:
+        raise UnsupportedError(f"CONTAINS of a {shape(inner)} in a {shape(outer)} is not offered yet.")
+    (centre, radius), (other, bound) = disk, frame
+    return is_nearer(centre, other, _difference(bound, radius), "le")
 
 
 def intersects(first: Expr, second: Expr) -> Expr:
-    """The condition that two geometries share a point (ADQL 2.1 section 4.2.20)."""
-    shapes = (shape(first), shape(second))
-    if shapes == ("circle", "circle"):
-        *centre, radius = parts(first)
-        *other, bound = parts(second)
-        return is_nearer(centre, other, _op("add", bound, radius), "le")
-    if shapes[0] == "point":
-        return contains(first, second)
-    if shapes[1] == "point":
-        return contains(second, first)
-    raise UnsupportedError(f"INTERSECTS of a {shapes[0]} and a {shapes[1]} is not offered yet.")
+    """The condition that two geometries share a point (ADQL 2.1 section 4.2.20).
+
+    Raises
+    ------
+    UnsupportedError
+        Raised for a pair of shapes that is not offered.
+    """
+    disk, frame = _disk(first), _disk(second)
+    if disk is None or frame is None:
+        raise UnsupportedError(f"INTERSECTS of a {shape(first)} and a {shape(second)} is not offered yet.")
+    (centre, radius), (other, bound) = disk, frame
+    return is_nearer(centre, other, _sum(bound, radius), "le")
+
+
+def _disk(geometry: Expr) -> tuple[tuple[Expr, ...], Expr] | None:
+    """Centre and radius of a circle, or of a point, which is a circle of radius 0."""
+    if shape(geometry) == "point":
+        return parts(geometry), number(0.0)
+    if shape(geometry) == "circle":
+        numbers = parts(geometry)
+        return numbers[:2], numbers[2]
+    return None
 
 
 def area(geometry: Expr) -> Expr:
@@ -156,7 +172,16 @@ def _condition(name: str, *args: Expr) -> Expr:
 
 def _sum(left: Expr, right: Expr) -> Expr:
     a, b = _known(left), _known(right)
+    if b == 0 or a == 0:
+        return left if b == 0 else right
     return number(a + b) if a is not None and b is not None else _op("add", left, right)
+
+
+def _difference(left: Expr, right: Expr) -> Expr:
+    a, b = _known(left), _known(right)
+    if b == 0:
+        return left
+    return number(a - b) if a is not None and b is not None else _op("sub", left, right)
 
 
 def _times(left: Expr, right: Expr) -> Expr:

@@ -87,6 +87,10 @@ def tokens(text: str) -> Iterator[Token]:
                 "and a number has one point at most.",
                 Position(line, column),
             )
+        elif kind == "SLASH" and text.startswith("/*", place):
+            raise ParseError(
+                "A comment in ADQL begins with -- and ends with the line.", Position(line, column)
+            )
         yield Token(kind, value, place, line, column, line, column + len(value), end)
         line, line_start = _after(value, place, line, line_start)
         place = end

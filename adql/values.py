@@ -119,9 +119,9 @@ def raised(base: Value, power: Fraction | None, expr: Expr) -> Value:
 
 def merged(first: Value, second: Value, expr: Expr) -> Value:
     """One value out of two (COALESCE, CASE, UNION): what both agree on is kept."""
-    if _is_null(second):
+    if isinstance(second.expr, Literal) and (_is_bare(second) or _is_null(second)):
         return replace(first, expr=expr, xml_type=None)
-    if _is_null(first):
+    if isinstance(first.expr, Literal) and (_is_bare(first) or _is_null(first)):
         return replace(second, expr=expr, xml_type=None)
     return Value(
         expr,
@@ -135,7 +135,7 @@ def merged(first: Value, second: Value, expr: Expr) -> Value:
 
 def _is_bare(value: Value) -> bool:
     """True for a plain number, which takes the unit of what it is combined with."""
-    return isinstance(value.expr, Literal) or (value.unit is None and value.ucd is None)
+    return value.unit is None and value.ucd is None
 
 
 def _is_null(value: Value) -> bool:
