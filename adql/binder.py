@@ -12,18 +12,10 @@ from dataclasses import dataclass, replace
 from itertools import count as counter
 
 from adql import ast, core, timestamps
+from adql.coercion import NULL_TYPE, common_type, converted
 from adql.core import BOOLEAN, Expr, Literal, Op
 from adql.errors import AdqlError, BindError, UnsupportedError
-from adql.functions import (
-    AGGREGATES,
-    FUNCTIONS,
-    NULL_TYPE,
-    Function,
-    aggregate,
-    common_type,
-    converted,
-    count,
-)
+from adql.functions import AGGREGATES, FUNCTIONS, Function, aggregate, count
 from adql.printer import to_adql
 from adql.schema import Catalogue, Column, Table
 from adql.scope import BoundRelation, NamedValue, Scope, suggestion

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adql import DUCKDB, Catalogue, Column, ColumnType, Cone, Schema, SkyIndex, Table, translate
-from tests.support.miniature import CATALOGUE
 
 DOUBLE = ColumnType("double")
 SKY = Catalogue(
@@ -110,16 +109,6 @@ def test_distance_is_that_of_astropy(
     separation = SkyCoord(*centre, unit="deg").separation(positions).deg
     np.testing.assert_allclose(found, separation, rtol=1e-9, atol=2e-6)
     np.testing.assert_allclose(found[separation < 90], separation[separation < 90], rtol=1e-9, atol=1e-12)
-
-
-def test_the_centre_of_a_cone_is_in_it() -> None:
-    for lon, lat in CENTRES:
-        sql = translate(
-            f"SELECT CONTAINS(POINT({lon}, {lat}), CIRCLE({lon}, {lat}, 0)) AS x FROM mini.kinds",
-            CATALOGUE,
-            DUCKDB,
-        ).sql
-        assert "THEN 1" in sql
 
 
 @settings(max_examples=60, deadline=None)
