@@ -1,16 +1,20 @@
 # GammaHub: `make run` serves it, `make test` tests it. Both set up all they need.
 #
-# HOST, PORT          where `make run` listens
+# HOST, PORT          where `make run` listens; by default 127.0.0.1 and 8000
 # GAMMAHUB_HOME       state and lake; by default the user's data folder
 # GAMMAHUB_DL3        a folder of DL3 collections, loaded where the lake is empty (and used by the tests)
 # PYTHON              the Python to use; by default the first python3 >= 3.11
-HOST ?= 127.0.0.1
-PORT ?= 8000
 SETUP := bash deploy/setup.sh
 BIN := .venv/bin
 
-export GAMMAHUB_HOST := $(HOST)
+# conda and some shells export HOST as the name of the machine: from there, only an address is meant for us.
+ADDRESS := $(if $(findstring environment,$(origin HOST)),$(filter 0% 1% 2% 3% 4% 5% 6% 7% 8% 9% :% localhost,$(HOST)),$(HOST))
+ifneq ($(ADDRESS),)
+export GAMMAHUB_HOST := $(ADDRESS)
+endif
+ifneq ($(PORT),)
 export GAMMAHUB_PORT := $(PORT)
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint bench lock clean
