@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import to_thread
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -14,6 +15,7 @@ from app.config import Config
 from app.factory import Service, make_service
 from app.handlers import pages, tap, vosi
 from app.middleware import FaultTeller, Forwarded, Journal, PlainPaths
+from app.services.health import check
 
 
 def create_app(config: Config | None = None) -> FastAPI:
@@ -33,8 +35,10 @@ def assemble(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # A first query builds the parser and reads the first footers, so that no user waits for that.
+        await to_thread.run_sync(check, service.queries)
         yield
-        service.close()
+        await to_thread.run_sync(service.close)
 
     app = FastAPI(
         title=service.config.title, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None

@@ -99,6 +99,7 @@ class DuckDBEngine:
         self._building = threading.Lock()
         self._sessions: set[DuckDBSession] = set()
         self._database: _Database | None = None
+        self._closed = False
         try:
             self._refresh()
         except BaseException:
@@ -127,6 +128,7 @@ class DuckDBEngine:
     def close(self) -> None:
         """Free what the engine holds; running sessions are cancelled."""
         with self._lock:
+            self._closed = True
             sessions = tuple(self._sessions)
             database, self._database = self._database, None
             idle = database is not None and database.retire()
@@ -158,6 +160,8 @@ class DuckDBEngine:
     def _refresh(self) -> None:
         """Notice a new snapshot; while one thread makes its database, others go on with the old one."""
         present = self._database
+        if self._closed:
+            return
         try:
             if present is not None and current_name(self._config.lake) == present.name:
                 return
@@ -181,7 +185,10 @@ class DuckDBEngine:
             return
         database = _Database(snapshot, self._config, self._scratch)
         with self._lock:
-            self._database = database
+            if self._closed:
+                old = database
+            else:
+                self._database = database
             idle = old is not None and old.retire()
         if old is not None and idle:
             old.close()
@@ -446,7 +453,7 @@ def _only_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statemen
     read-only transaction, against all of them this.
     """
     statements = cursor.extract_statements(sql)
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+    if len(statements) != 1 or not _is_select(statements[0]):
         raise duckdb.PermissionException("Permission Error: not a single SELECT")
     for offset, kind in duckdb.tokenize(sql):
         if kind == duckdb.token_type.keyword:
@@ -454,6 +461,14 @@ def _only_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statemen
             if word is not None and word[0].lower() in _WRITES:
                 raise duckdb.PermissionException(f"Permission Error: {word[0]} in a SELECT")
     return statements[0]
+
+
+def _is_select(statement: duckdb.Statement) -> bool:
+    try:
+        return bool(statement.type == duckdb.StatementType.SELECT)
+    except ValueError:
+        # A kind of statement that the Python of DuckDB has no word for.
+        return False
 
 
 def _explained(error: Exception) -> QueryError:

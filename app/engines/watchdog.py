@@ -84,10 +84,15 @@ class Watchdog:
     def _run(self) -> None:
         with self._changed:
             while not self._closed:
-                now = time.monotonic()
-                overdue = [watch for watch in self._watches if watch.deadline <= now]
-                for watch in overdue:
-                    watch.alarm()
-                    watch.deadline = now + _REPEAT
-                self._wakes = min((watch.deadline for watch in self._watches), default=float("inf"))
-                self._changed.wait(None if self._wakes == float("inf") else max(0.0, self._wakes - now))
+                self._wakes = self._ring_overdue()
+                endless = self._wakes == float("inf")
+                self._changed.wait(None if endless else max(0.0, self._wakes - time.monotonic()))
+
+    def _ring_overdue(self) -> float:
+        """Ring; when to look again. A function of its own, so that the thread holds no watch while it waits."""
+        now = time.monotonic()
+        for watch in self._watches:
+            if watch.deadline <= now:
+                watch.alarm()
+                watch.deadline = now + _REPEAT
+        return min((watch.deadline for watch in self._watches), default=float("inf"))
