@@ -12,6 +12,7 @@ from app.formats.cells import Cell
 _NAN, _POSITIVE, _NEGATIVE = "NaN", "+Inf", "-Inf"
 """VOTable 1.4 section 6, Single Precision Floating Point."""
 _NO_BOOLEAN = "?"
+_NO_NUMBER = "null"
 
 
 def votable_literals(array: pa.Array, cell: Cell) -> pa.Array:
@@ -30,39 +31,32 @@ def votable_literals(array: pa.Array, cell: Cell) -> pa.Array:
         Texts for arrays (items separated by blanks) and for infinite numbers; else the array itself, as
         its plain rendering is a literal. A missing array of fixed size has all its items missing, as an
         empty cell does not have their number.
+
+    Raises
+    ------
+    ValueRangeError
+        Raised if an item is NULL in an array that cannot tell this.
     """
     if cell.is_array:
-        return _joined(array, cell)
+        item = _no_item(cell)
+        if item is None and array.flatten().null_count:
+            raise ValueRangeError(
+                f"An item of an array of {cell.datatype} is NULL, which such an array cannot tell.",
+                hint="Use COALESCE, or CAST to a wider integer.",
+            )
+        missing = None if cell.size is None or item is None else " ".join([item] * cell.size)
+        return _joined(array, item=item, missing=missing)
     if pa.types.is_floating(array.type) and pc.any(pc.is_inf(array)).as_py():
         return _number_texts(array)
     return array
 
 
-def _number_texts(array: pa.Array) -> pa.Array:
-    text = array.cast(pa.string())
-    text = pc.if_else(pc.is_nan(array), _NAN, text)
-    return pc.if_else(pc.is_inf(array), pc.if_else(pc.greater(array, 0), _POSITIVE, _NEGATIVE), text)
-
-
-def _joined(array: pa.Array, cell: Cell) -> pa.Array:
-    items = array.flatten()
-    text = _number_texts(items) if pa.types.is_floating(items.type) else items.cast(pa.string())
-    if items.null_count:
-        item = _no_item(cell)
-        if item is None:
-            raise ValueRangeError(
-                f"An item of an array of {cell.datatype} is NULL, which such an array cannot tell.",
-                hint="Use COALESCE, or CAST to a wider integer.",
-            )
-        text = text.fill_null(item)
-    lengths = pc.list_value_length(array).fill_null(0)
-    ends = np.concatenate([[0], np.cumsum(lengths.to_numpy())]).astype(np.int32)
-    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(ends), text), " ")
-    if not array.null_count:
-        return joined
-    item = _no_item(cell)
-    missing = None if cell.size is None or item is None else " ".join([item] * cell.size)
-    return pc.if_else(array.is_valid(), joined, missing)
+def plain_literals(array: pa.Array, cell: Cell) -> pa.Array:
+    """The same for texts without a declaration: a missing array is NULL, a missing integer ``null``."""
+    if not cell.is_array:
+        return array
+    is_integer = cell.datatype not in ("float", "double", "boolean")
+    return _joined(array, item=_NO_NUMBER if is_integer else _no_item(cell), missing=None)
 
 
 def _no_item(cell: Cell) -> str | None:
@@ -72,3 +66,20 @@ def _no_item(cell: Cell) -> str | None:
     if cell.datatype == "boolean":
         return _NO_BOOLEAN
     return None if cell.null is None else str(cell.null)
+
+
+def _joined(array: pa.Array, *, item: str | None, missing: str | None) -> pa.Array:
+    items = array.flatten()
+    text = _number_texts(items) if pa.types.is_floating(items.type) else items.cast(pa.string())
+    if items.null_count:
+        text = text.fill_null(item)
+    lengths = pc.list_value_length(array).fill_null(0)
+    ends = np.concatenate([[0], np.cumsum(lengths.to_numpy())]).astype(np.int32)
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(ends), text), " ")
+    return pc.if_else(array.is_valid(), joined, missing) if array.null_count else joined
+
+
+def _number_texts(array: pa.Array) -> pa.Array:
+    text = array.cast(pa.string())
+    text = pc.if_else(pc.is_nan(array), _NAN, text)
+    return pc.if_else(pc.is_inf(array), pc.if_else(pc.greater(array, 0), _POSITIVE, _NEGATIVE), text)

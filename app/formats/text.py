@@ -17,7 +17,7 @@ from app.formats.cells import Cell, cell_of
 from app.formats.characters import valid_text
 from app.formats.chunks import begun, sliced
 from app.formats.lines import Lines
-from app.formats.literals import votable_literals
+from app.formats.literals import plain_literals
 from app.results import ResultStream
 
 _LINE_END = "\r\n"
@@ -30,8 +30,8 @@ class DelimitedText:
 
     NULL is an empty cell, an empty text is quoted, as is every cell that holds a delimiter, a quote or a
     line break. TSV is quoted likewise, so that no text is lost; spreadsheets, pandas and the csv module of
-    Python ("excel-tab") read it so. Numbers have the shortest digits that give them back; an array is
-    its TABLEDATA literal: items separated by blanks.
+    Python ("excel-tab") read it so. Numbers have the shortest digits that give them back; the items of an
+    array are separated by blanks.
     """
 
     media_type: str
@@ -53,9 +53,7 @@ class DelimitedText:
 
 
 def _plain(array: pa.Array, cell: Cell) -> pa.Array:
-    if cell.is_text:
-        return valid_text(array)
-    return votable_literals(array, cell) if cell.is_array else array
+    return valid_text(array) if cell.is_text else plain_literals(array, cell)
 
 
 CSV = DelimitedText("text/csv", "csv", ",")
