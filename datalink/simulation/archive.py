@@ -40,7 +40,8 @@ class SimulatedCollection:
     name: str
     """Name of the collection and of its folder."""
     title: str
-    licence: str = "CC0-1.0"
+    licence: str = "CC0 1.0"
+    citation: str = "Simulated data made with GammaHub and Gammapy; nothing need be cited."
     description: str = (
         "Simulated data of an invented instrument, made with Gammapy so that GammaHub can be tried "
         "without any download. Not for science."
@@ -153,11 +154,18 @@ def _readme(instrument: Instrument, collection: SimulatedCollection, runs: list[
 
 {collection.description}
 
-- Instrument: {instrument.telescop}, a {instrument.title}; no real telescope has its figures.
+- Instrument: {instrument.telescop}; no real telescope has its figures.
 - Observations: {len(runs)} of one invented night, in wobble mode, on {targets}.
 - Responses: {responses}.
 - Format: DL3 after GADF 0.3 (gamma-astro-data-formats.readthedocs.io). Every header has SIMULATD = T.
 - Column MC_ID of the events: 0 for background, else the number of the source (header keywords MMN00001 ...).
 - Seed: {seed}. The same seed gives the same files.
-- Licence: {collection.licence} (public domain dedication); no attribution is asked for.
+
+## Licence
+
+{collection.licence}: the simulated data are free for any use.
+
+## How to cite
+
+{collection.citation}
 """

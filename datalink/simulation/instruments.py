@@ -15,7 +15,7 @@ class Instrument:
     telescop: str
     """TELESCOP of the headers; begins with SIM."""
     title: str
-    """What it is, in one phrase."""
+    """What it is, in one phrase with its article."""
     location: EarthLocation
     """Where it stands."""
     tellist: tuple[int, ...]
@@ -70,7 +70,7 @@ class Instrument:
 
 SOUTH = Instrument(
     telescop="SIM-SOUTH",
-    title="simulated array of four telescopes",
+    title="an array of four telescopes",
     location=EarthLocation.from_geodetic(20 * u.deg, -25 * u.deg, 1500 * u.m),
     tellist=(1, 2, 3, 4),
     field_radius=3 * u.deg,
@@ -93,7 +93,7 @@ SOUTH = Instrument(
 
 NORTH = Instrument(
     telescop="SIM-NORTH",
-    title="simulated pair of large telescopes",
+    title="a pair of large telescopes",
     location=EarthLocation.from_geodetic(-20 * u.deg, 30 * u.deg, 2200 * u.m),
     tellist=(1, 2),
     field_radius=2 * u.deg,
@@ -116,7 +116,7 @@ NORTH = Instrument(
 
 MONO = Instrument(
     telescop="SIM-MONO",
-    title="simulated single small telescope, with point-like responses",
+    title="a single telescope with point-like responses",
     location=EarthLocation.from_geodetic(10 * u.deg, 40 * u.deg, 1000 * u.m),
     tellist=(1,),
     field_radius=2.5 * u.deg,

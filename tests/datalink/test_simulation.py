@@ -150,9 +150,10 @@ def test_every_description_says_that_it_is_simulated(simulated_archive):
     assert [collection.name for collection in COLLECTIONS] == list(NAMES)
     for collection in COLLECTIONS:
         text = (simulated_archive / collection.name / "README.md").read_text()
-        assert text.startswith(f"# Simulated DL3 data: {collection.title.split(': ')[1]}\n")
+        assert collection.title.startswith("Simulated DL3 data: ")
+        assert text.startswith(f"# {collection.title}\n\n{collection.description}\n")
         assert "Not for science" in text
-        assert "CC0-1.0" in text
+        assert "CC0 1.0" in text
 
 
 @pytest.mark.parametrize("name", NAMES)
