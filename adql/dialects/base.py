@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from adql import core
@@ -31,7 +31,11 @@ class Dialect:
     """Name of an operation -> how to write it."""
     escapes: Mapping[str, str] = field(default_factory=dict)
     """Character -> how a text literal holds it; the quote must be among them."""
-    distinct_except: bool = True
+    rewrites: Mapping[str, Callable[[Op], Op]] = field(default_factory=dict)
+    """Name of an operation -> how to say it by others, where a template is not enough."""
+    is_full: bool = True
+    """False for an engine that sorts by selected columns only, knows HAVING with GROUP BY only and joins from
+    left to right only."""
 
     def render(self, query: core.Query, *, scan: Scan | None = None) -> str:
         """The SQL of a query, one SELECT.
@@ -75,11 +79,13 @@ class _Writer:
     # Queries
 
     def query(self, query: core.Query) -> str:
+        """The SQL of a query."""
         common = ", ".join(f"{self._name(item.name)} AS ({self.query(item.query)})" for item in query.common)
         prefix = f"WITH {common} " if common else ""
-        return prefix + self._cut(query) + self._limit(query)
+        is_cut = bool(query.order_by and query.hidden and not self.dialect.is_full)
+        return prefix + self._sorted(query) + ("" if is_cut else self._limit(query))
 
-    def _cut(self, query: core.Query) -> str:
+    def _sorted(self, query: core.Query) -> str:
         """A query but for WITH and LIMIT."""
         if not query.order_by:
             return self._body(query.body, ())
@@ -89,9 +95,12 @@ class _Writer:
         )
         if isinstance(query.body, core.Select) and not query.hidden:
             return f"{self._body(query.body, ())} ORDER BY {order}"
-        alias = self._name(f"q{next(self._numbers)}")
         names = ", ".join(self._name(name) for name in query.names)
-        return f"SELECT {names} FROM ({self._body(query.body, query.hidden)}) AS {alias} ORDER BY {order}"
+        inner = f"({self._body(query.body, query.hidden)}) AS {self._name(f'q{next(self._numbers)}')}"
+        if self.dialect.is_full:
+            return f"SELECT {names} FROM {inner} ORDER BY {order}"
+        sorted_ = f"SELECT * FROM {inner} ORDER BY {order}{self._limit(query) or f' LIMIT {_MOST}'}"
+        return f"SELECT {names} FROM ({sorted_}) AS {self._name(f'q{next(self._numbers)}')}"
 
     def _limit(self, query: core.Query) -> str:
         if query.limit is None and query.offset is None:
@@ -115,6 +124,8 @@ class _Writer:
         return f"SELECT {names} FROM ({self.query(query)}) AS {self._name(f'q{next(self._numbers)}')}"
 
     def _select(self, select: core.Select, hidden: tuple[core.Item, ...]) -> str:
+        if select.having is not None and not select.group_by and not self.dialect.is_full:
+            return self._select_having(select, hidden)
         items = ", ".join(
             f"{self.expr(item.expr)} AS {self._name(item.name)}" for item in select.items + hidden
         )
@@ -131,6 +142,15 @@ class _Writer:
         if select.having is not None:
             words += ["HAVING", self.expr(select.having)]
         return " ".join(words)
+
+    def _select_having(self, select: core.Select, hidden: tuple[core.Item, ...]) -> str:
+        """HAVING without GROUP BY as a condition on a query of one row."""
+        assert select.having is not None
+        kept = core.Item(select.having, "kept")
+        names = ", ".join(self._name(item.name) for item in select.items + hidden)
+        inner = self._select(replace(select, having=None), (*hidden, kept))
+        alias = self._name(f"q{next(self._numbers)}")
+        return f"SELECT {names} FROM ({inner}) AS {alias} WHERE {self._name(kept.name)}"
 
     def _name(self, name: str) -> str:
         return self.dialect.identifier(name)
@@ -151,8 +171,14 @@ class _Writer:
         raise AssertionError(source)
 
     def _join(self, join: core.JoinSource) -> str:
+        if isinstance(join.right, core.JoinSource) and not isinstance(join.left, core.JoinSource):
+            join = replace(join, left=join.right, right=join.left, kind=_SWAPPED.get(join.kind, join.kind))
         left, right = self._source(join.left), self._source(join.right)
         if isinstance(join.right, core.JoinSource):
+            if not self.dialect.is_full:
+                raise UnsupportedError(
+                    f"A JOIN of two joins in parentheses is not offered on {self.dialect.name}."
+                )
             right = f"({right})"
         if join.condition is None:
             return f"{left} CROSS JOIN {right}"
@@ -208,6 +234,8 @@ class _Writer:
         return " ".join([*words, "END"])
 
     def _operation(self, op: Op) -> str:
+        if op.name in self.dialect.rewrites:
+            op = self.dialect.rewrites[op.name](op)
         template = self.dialect.operations.get(op.name)
         if template is None:
             raise UnsupportedError(f"{op.name.upper()} is not offered on {self.dialect.name}.")
@@ -227,6 +255,9 @@ _JOINS = {
     "full": "FULL JOIN",
     "cross": "CROSS JOIN",
 }
+
+
+_SWAPPED = {"left": "right", "right": "left"}
 
 
 def _double(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adql.core import Expr, Literal, Op
 from adql.dialects.base import ANSI, Dialect, Template
 
 _RANGES = {
@@ -38,6 +39,43 @@ def _atan2(y: str, x: str) -> str:
 
 _TIMESTAMP = "date_format(CAST(replace({0}, 'T', ' ') AS TIMESTAMP), \"yyyy-MM-dd'T'HH:mm:ss.SSS\")"
 
+_METACHARACTERS = frozenset("\\\\.[]{}()<>*+-=!?^$|#&")
+
+
+def _as_regex(op: Op) -> Op:
+    """LIKE by a regular expression: in Hive's LIKE no backslash before a wildcard is a plain character."""
+    operand, pattern = (Op(arg.type, "lower", (arg,)) for arg in op.args) if op.name == "ilike" else op.args
+    if not isinstance(op.args[1], Literal):
+        return Op(op.type, "like_regex", (operand, Op(pattern.type, "regex_of_pattern", (pattern,))))
+    written = op.args[1].value
+    regex: Expr = Literal(pattern.type, None if written is None else _regex(str(written)))
+    if op.name == "ilike":
+        regex = Op(pattern.type, "lower", (regex,))
+    return Op(op.type, "like_regex", (operand, regex))
+
+
+def _regex(pattern: str) -> str:
+    """The Java regular expression of a LIKE pattern whose escape character is the backslash."""
+    parts = ["(?s)^"]
+    characters = iter(pattern)
+    for character in characters:
+        if character == "%":
+            parts.append(".*")
+        elif character == "_":
+            parts.append(".")
+        else:
+            plain = next(characters, "") if character == "\\" else character
+            parts.append(f"\\{plain}" if plain in _METACHARACTERS else plain)
+    return "".join([*parts, "$"])
+
+
+def _regex_of_pattern(pattern: str) -> str:
+    """SQL that makes a Java regular expression of a LIKE pattern without escape character."""
+    quoted = f"replace({pattern}, '\\\\E', '\\\\E\\\\\\\\E\\\\Q')"
+    wild = f"replace(replace({quoted}, '%', '\\\\E.*\\\\Q'), '_', '\\\\E.\\\\Q')"
+    return f"concat('(?s)^\\\\Q', {wild}, '\\\\E$')"
+
+
 HIVE = Dialect(
     name="hive",
     quote="`",
@@ -62,10 +100,11 @@ HIVE = Dialect(
         "truncate": lambda number, digits="0": f"CAST(trunc({number}, {digits}) AS DOUBLE)",
         "truncate_integer": lambda number, digits="0": f"CAST(trunc({number}, {digits}) AS BIGINT)",
         "random": "rand()",
-        # A backslash escapes in a LIKE pattern, without being asked to.
-        "like": "({0} LIKE {1})",
-        "ilike": "(lower({0}) LIKE lower({1}))",
-        "escape_pattern": "replace({0}, '\\\\', '\\\\\\\\')",
+        "like_regex": "({0} RLIKE {1})",
+        "escape_pattern": "{0}",
+        "regex_of_pattern": _regex_of_pattern,
+        # NULLIF does not see that NaN equals NaN.
+        "power": "CASE WHEN power({0}, {1}) <> CAST('NaN' AS DOUBLE) THEN power({0}, {1}) END",
         "to_text": "CAST({0} AS STRING)",
         "to_float": "CAST({0} AS FLOAT)",
         "to_int": "CAST({0} AS INT)",
@@ -76,5 +115,7 @@ HIVE = Dialect(
         "element": "{0}[{1} - 1]",
     },
     # 'it''s' is its in Hive, silently: only a backslash escapes.
+    rewrites={"like": _as_regex, "ilike": _as_regex},
+    is_full=False,
     escapes={"'": "\\'", "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\x1a": "\\Z", ";": "\\;"},
 )
