@@ -219,7 +219,13 @@ class _Database:
         self.table_bytes: dict[str, int] = {}
         self._connection = duckdb.connect(":memory:", config=_settings(config, scratch))
         try:
-            self._connection.execute("SET GLOBAL parquet_metadata_cache = true; SET GLOBAL TimeZone = 'UTC'")
+            for setting in (
+                "parquet_metadata_cache = true",
+                "TimeZone = 'UTC'",
+                # Given to connect, this one is shown and not kept (DuckDB 2.0.0).
+                f"max_temp_directory_size = '{int(config.scratch_limit)}B'",
+            ):
+                self._connection.execute(f"SET GLOBAL {setting}")
             self._fill()
             self._lock_down()
         except BaseException:
@@ -294,7 +300,6 @@ def _settings(config: Config, scratch: Scratch | None) -> dict[str, str | bool |
         "memory_limit": f"{int(config.memory_limit)}B",
         # Without a folder a query that needs more memory than there is ends; it would not in "".
         "temp_directory": str(scratch.path) if scratch else "",
-        "max_temp_directory_size": f"{int(config.scratch_limit)}B",
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
         "allow_community_extensions": False,

@@ -89,7 +89,7 @@ class Watchdog:
                 self._changed.wait(None if endless else max(0.0, self._wakes - time.monotonic()))
 
     def _ring_overdue(self) -> float:
-        """Ring; when to look again. A function of its own, so that the thread holds no watch while it waits."""
+        """Ring; when to look again. In a function, so that the thread holds no watch while it waits."""
         now = time.monotonic()
         for watch in self._watches:
             if watch.deadline <= now:

@@ -109,7 +109,7 @@ def test_wide_sum_becomes_the_declared_long():
 
 def test_value_beyond_the_declared_type_is_told_not_wrapped():
     values = pa.array([decimal.Decimal(2**63)], pa.decimal128(38, 0))
-    with pytest.raises(ValueRangeError, match='"x".*long'):
+    with pytest.raises(ValueRangeError, match=r'"x".*long'):
         conformed(values, "long")
 
 

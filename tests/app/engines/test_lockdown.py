@@ -74,9 +74,12 @@ ACTIONS = {
 }
 
 ONLY_BY_STATEMENT = {
-    "overwrite a file of the lake": "COPY (SELECT 1 AS x) TO '{event_file}' (FORMAT parquet, USE_TMP_FILE false)",
+    "overwrite a file of the lake": (
+        "COPY (SELECT 1 AS x) TO '{event_file}' (FORMAT parquet, USE_TMP_FILE false)"
+    ),
     "overwrite it within WITH": (
-        "WITH t AS (COPY (SELECT 1 AS x) TO '{event_file}' (FORMAT parquet, USE_TMP_FILE false)) SELECT * FROM t"
+        "WITH t AS (COPY (SELECT 1 AS x) TO '{event_file}' (FORMAT parquet, USE_TMP_FILE false)) "
+        "SELECT * FROM t"
     ),
     "write to the scratch folder": "COPY (SELECT 1) TO '{scratch}/new.csv'",
     "attach memory": "ATTACH ':memory:' AS mine",
