@@ -100,7 +100,7 @@ def test_tabledata_comes_back_through_astropy(drawn: tuple[Sample, list[int]]) -
 
 def _as_xml(text: str, illegal: str) -> str:
     """What XML 1.0 can hold of a text, without the blanks at its ends that astropy takes off."""
-    return "".join(illegal if _is_illegal(c) else c for c in text).strip()
+    return "".join(illegal if _is_illegal(c) else c for c in text).strip(" \t\r\n")
 
 
 def _is_illegal(c: str) -> bool:

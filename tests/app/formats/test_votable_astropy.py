@@ -26,7 +26,7 @@ def read(document: bytes) -> TableElement:
 
 def as_read(text: str | None, serialization: Serialization) -> str:
     """How astropy tells a text: NULL as an empty one, TABLEDATA without the blanks at its ends."""
-    return (text or "").strip() if serialization is Serialization.TABLEDATA else text or ""
+    return (text or "").strip(" \t\r\n") if serialization is Serialization.TABLEDATA else text or ""
 
 
 def is_null(table: TableElement, name: str, row: int) -> bool:
