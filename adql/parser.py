@@ -406,12 +406,14 @@ def _sentence(token: Token, before: str, accepted: set[str]) -> str:
         return _reserved(token, accepted)
     if token.type == "NAME" and (guess := _syntax_word_like(word, accepted)):
         return f"Unexpected {_shown(token)}. Did you mean {guess}?"
+    if before not in RESERVED_WORDS and (guess := _syntax_word_like(before, _AFTER_TABLE)):
+        return f"Unexpected {_shown(token)} after {before}. Did you mean {guess}?"
     return f"Unexpected {_shown(token)}. Expected {_expected(accepted)}."
 
 
 def _reserved(token: Token, accepted: set[str]) -> str:
     word = token.upper()
-    if word in SYNTAX_WORDS | {"FIRST", "LAST"} and "STRING" in accepted | {"NAME"} and word in SYNTAX_WORDS:
+    if word in SYNTAX_WORDS and not accepted <= {"NAME", "DELIMITED"}:
         return f"Unexpected {_shown(token)}. Expected {_expected(accepted)}."
     cure = f'write it in double quotes, "{token}"'
     if word == "TIME":
@@ -419,6 +421,22 @@ def _reserved(token: Token, accepted: set[str]) -> str:
     if word in FUNCTION_WORDS:
         return f"{word} is a function of ADQL and needs its arguments in parentheses; as a name, {cure}."
     return f"{word} is a reserved word of ADQL and cannot be a name: {cure}."
+
+
+_AFTER_TABLE = {
+    "WHERE",
+    "GROUP",
+    "HAVING",
+    "ORDER",
+    "JOIN",
+    "INNER",
+    "LEFT",
+    "RIGHT",
+    "UNION",
+    "NATURAL",
+    "FROM",
+}
+"""Words that, misspelt, are taken for the alias of what stands before them."""
 
 
 def _syntax_word_like(word: str, accepted: set[str]) -> str | None:
