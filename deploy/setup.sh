@@ -103,7 +103,7 @@ install_foreign_tools() {
 }
 
 lock() {
-    local compile=($VENV/bin/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11
+    local compile=("$VENV/bin/uv" pip compile --quiet --universal --fork-strategy fewest --python-version 3.11
         --upgrade --no-emit-index-url --no-header --no-annotate pyproject.toml)
     $VENV/bin/python -m uv --version >/dev/null 2>&1 || pip_install uv
     "${compile[@]}" --output-file deploy/requirements.txt
