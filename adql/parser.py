@@ -20,8 +20,9 @@ from adql.words import FUNCTION_WORDS, RESERVED_WORDS, SYNTAX_WORDS
 _GRAMMAR = Path(__file__).with_name("grammar.lark")
 
 
-def parse(text: str, *, limits: Limits | None = None) -> ast.Query:
-    """The tree of an ADQL query.
+@lru_cache(maxsize=256)
+def parse(text: str, *, limits: Limits = Limits()) -> ast.Query:
+    """The tree of an ADQL query; the last few are kept.
 
     Raises
     ------
@@ -30,14 +31,8 @@ def parse(text: str, *, limits: Limits | None = None) -> ast.Query:
     LimitError
         Raised if the text is too long, or its tree too large or too deep.
     """
-    limits = limits or Limits()
     if len(text) > limits.length:
         raise LimitError(f"The query has {len(text)} characters; at most {limits.length} are allowed.")
-    return _parse(text, limits)
-
-
-@lru_cache(maxsize=256)
-def _parse(text: str, limits: Limits) -> ast.Query:
     try:
         query: Any = _lark().parse(text)
     except UnexpectedInput as fault:

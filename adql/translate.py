@@ -33,7 +33,7 @@ def translate(
     *,
     maxrec: int | None = None,
     scan: Scan | None = None,
-    limits: Limits | None = None,
+    limits: Limits = Limits(),
 ) -> Statement:
     """The statement for an ADQL query.
 
