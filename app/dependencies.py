@@ -7,7 +7,7 @@ or a multipart form, repeats kept, files beside them.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, BinaryIO, cast
 from urllib.parse import parse_qsl
@@ -77,8 +77,8 @@ def get_service(request: Request) -> Service:
     return cast(Service, request.app.state.service)
 
 
-async def read_parameters(request: Request) -> Parameters:
-    """The parameters of a request, from its query string and its body.
+async def read_parameters(request: Request) -> AsyncIterator[Parameters]:
+    """The parameters of a request, from its query string and its body; its files until it is answered.
 
     Raises
     ------
@@ -91,30 +91,33 @@ async def read_parameters(request: Request) -> Parameters:
     pairs = _pairs(request.scope["query_string"])
     files: list[SentFile] = []
     if request.method == "POST":
-        body = await _spooled(request, service.config.request_bytes)
-        fields, files = await run_in_threadpool(_form, body, request.headers)
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as body:
+            await _spool(request, body, limit=service.config.request_bytes)
+            fields, files = await run_in_threadpool(_form, cast(BinaryIO, body), request.headers)
         pairs += fields
-    if len(pairs) + len(files) > _MOST_PARAMETERS:
-        raise _too_many()
-    values: dict[str, list[str]] = {}
-    for name, value in pairs:
-        values.setdefault(name.strip().upper(), []).append(value)
-    return Parameters({name: tuple(found) for name, found in values.items()}, tuple(files))
+    try:
+        if len(pairs) + len(files) > _MOST_PARAMETERS:
+            raise _too_many()
+        values: dict[str, list[str]] = {}
+        for name, value in pairs:
+            values.setdefault(name.strip().upper(), []).append(value)
+        yield Parameters({name: tuple(found) for name, found in values.items()}, tuple(files))
+    finally:
+        for sent in files:
+            sent.content.close()
 
 
-async def _spooled(request: Request, limit: int) -> BinaryIO:
-    spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - lives as long as the request
+async def _spool(request: Request, body: tempfile.SpooledTemporaryFile[bytes], *, limit: int) -> None:
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
             raise RequestTooLarge(f"The body of the request is larger than the {limit} bytes allowed.")
         if size > _IN_MEMORY:
-            await run_in_threadpool(spool.write, chunk)
+            await run_in_threadpool(body.write, chunk)
         else:
-            spool.write(chunk)
-    spool.seek(0)
-    return cast(BinaryIO, spool)
+            body.write(chunk)
+    body.seek(0)
 
 
 def _form(body: BinaryIO, headers: Mapping[str, str]) -> tuple[list[tuple[str, str]], list[SentFile]]:
