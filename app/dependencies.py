@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, BinaryIO, cast
 from urllib.parse import parse_qsl
 
-import python_multipart
 from fastapi import Depends, Request
 from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, MultipartState, create_form_parser
 from starlette.concurrency import run_in_threadpool
 
 from app.errors import RequestTooLarge, UsageError
@@ -165,9 +165,14 @@ def _multipart(body: BinaryIO, content_type: str) -> tuple[list[tuple[str, str]]
         )
 
     try:
-        python_multipart.parse_form({"Content-Type": content_type.encode()}, body, on_field, on_file)
+        form = create_form_parser({"Content-Type": content_type.encode()}, on_field, on_file)
+        while chunk := body.read(_IN_MEMORY):
+            form.write(chunk)
+        form.finalize()
     except (FormParserError, ValueError) as error:
         raise UsageError(f"The multipart form cannot be read: {error}.") from error
+    if not isinstance(form.parser, MultipartParser) or form.parser.state != MultipartState.END:
+        raise UsageError("The multipart form is cut off: its last boundary is missing.")
     return fields, files
 
 

@@ -120,6 +120,10 @@ def test_broken_multipart_is_told(client, body):
     assert answer.status_code in (400, 413)
 
 
+def test_multipart_that_is_cut_off_is_told_as_such(client):
+    assert "cut off" in told(multipart(client, PARTS["no end"]))
+
+
 @pytest.mark.parametrize("boundary", ["", "x" * 5000, '"', "ü"])
 def test_odd_boundary_is_told(client, boundary):
     header = f"multipart/form-data; boundary={boundary}".encode()

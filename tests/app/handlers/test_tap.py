@@ -26,7 +26,7 @@ def rows(response: httpx.Response) -> list[list[str]]:
 
 def infos(response: httpx.Response) -> list[tuple[str, str, str]]:
     """Name, value and text of the INFOs of a VOTable."""
-    root = etree.fromstring(response.content)
+    root = etree.fromstring(response.content, etree.XMLParser(huge_tree=True))
     return [(info.get("name"), info.get("value"), info.text or "") for info in root.iter(f"{VOTABLE}INFO")]
 
 
