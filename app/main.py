@@ -15,6 +15,7 @@ from app.config import Config
 from app.factory import Service, make_service
 from app.handlers import pages, tap, vosi
 from app.middleware import FaultTeller, Forwarded, Journal, PlainPaths
+from app.responses import MAXREC_HEADER
 from app.services.health import check
 
 
@@ -55,7 +56,7 @@ def assemble(service: Service) -> FastAPI:
         allow_origins=["*"],
         allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
         allow_headers=["*"],
-        expose_headers=["Location", "Retry-After", "Content-Disposition", "X-Request-Id"],
+        expose_headers=["Location", "Retry-After", "Content-Disposition", "X-Request-Id", MAXREC_HEADER],
         max_age=86400,
     )
     app.add_middleware(PlainPaths)

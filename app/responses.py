@@ -14,6 +14,9 @@ from app.faults import explain
 from app.middleware import REQUEST_ID
 from app.services.query import QueryRun
 
+MAXREC_HEADER = "X-GammaHub-Maxrec"
+"""Most rows of a result in a format that cannot tell by itself whether it was cut."""
+
 LOG = logging.getLogger("gammahub.responses")
 
 

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.config import Config
 from app.dependencies import BaseUrlDependency, ServiceDependency
+from app.errors import ServiceError
 from app.services.holdings import Holding, list_holdings
 
 router = APIRouter()
@@ -56,8 +57,14 @@ HEADERS = {
 @router.api_route("/", methods=["GET", "HEAD"])
 async def front(service: ServiceDependency, base_url: BaseUrlDependency) -> Response:
     """The front page."""
-    holdings = await to_thread.run_sync(list_holdings, service.queries)
-    return Response(render(service.config, base_url, holdings), media_type="text/html", headers=HEADERS)
+    try:
+        holdings = await to_thread.run_sync(list_holdings, service.queries)
+    except ServiceError as error:
+        page = render(service.config, base_url, f"<p>{escape(error.message)}</p>")
+        return Response(page, 503, media_type="text/html", headers=HEADERS)
+    return Response(
+        render(service.config, base_url, _table(holdings)), media_type="text/html", headers=HEADERS
+    )
 
 
 @router.api_route("/tap", methods=["GET", "HEAD"])
@@ -66,8 +73,16 @@ async def tap(base_url: BaseUrlDependency) -> Response:
     return RedirectResponse(f"{base_url}/", status_code=303)
 
 
-def render(config: Config, base_url: str, holdings: tuple[Holding, ...]) -> str:
-    """The front page as HTML; every text of another is escaped."""
+def render(config: Config, base_url: str, data: str) -> str:
+    """The front page as HTML.
+
+    Parameters
+    ----------
+    config, base_url
+        Texts of the operator and of the request, which are escaped here.
+    data
+        What is said of the data, in HTML.
+    """
     url = escape(f"{base_url}/tap")
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -84,7 +99,7 @@ def render(config: Config, base_url: str, holdings: tuple[Holding, ...]) -> str:
 <p><a href="{url}/tables">tables</a> · <a href="{url}/capabilities">capabilities</a> ·
 <a href="{url}/availability">availability</a></p>
 <h2>Data</h2>
-{_table(holdings)}
+{data}
 <h2>A first query</h2>
 <pre>import pyvo
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from app.dependencies import BaseUrlDependency, Parameters, ParametersDependency, ServiceDependency
 from app.errors import UsageError
 from app.formats import choose_format
-from app.responses import ResultResponse, fetch_first_chunk
+from app.responses import MAXREC_HEADER, ResultResponse, fetch_first_chunk
 from app.services.query import Query
 
 LANGUAGES = ("ADQL", "ADQL-2.0", "ADQL-2.1")
@@ -32,12 +32,16 @@ async def sync(
     query = read_query(parameters, accept=request.headers.get("accept"), base_url=f"{base_url}/tap")
     run = service.queries.start(query)
     first = await fetch_first_chunk(run, request.receive, service.threads)
+    headers = {"content-type": query.choice.content_type, "cache-control": "no-cache"}
+    if not query.choice.writer.tells_status:
+        # A text cannot say that rows were left out: one of that many rows may have been cut.
+        headers[MAXREC_HEADER] = str(run.maxrec)
     return ResultResponse(
         run,
         first,
         threads=service.threads,
         timeout=service.config.transfer_timeout,
-        headers={"content-type": query.choice.content_type, "cache-control": "no-cache"},
+        headers=headers,
     )
 
 

@@ -146,6 +146,8 @@ class QueryRun:
         self._cancelled = False
         self._closed = False
         self._chunks = self._work()
+        self.maxrec = 0
+        """Most rows of the result; known with the first chunk."""
         self.rows = 0
         """Rows so far."""
         self.overflowed = False
@@ -179,7 +181,7 @@ class QueryRun:
         queries, query = self._queries, self.query
         begun = time.monotonic()
         LOG.debug("query %r", query.text)
-        maxrec = queries.row_limit(query.text, query.maxrec)
+        maxrec = self.maxrec = queries.row_limit(query.text, query.maxrec)
         with queries.engine.session(timeout=queries.config.sync_timeout) as session:
             self._hold(session)
             try:

@@ -12,6 +12,7 @@ from lxml import etree
 
 from app.config import Config
 from tests.support.server import serve
+from tests.support.small_lake import SmallRelease, make_lake
 
 VOTABLE = "{http://www.ivoa.net/xml/VOTable/v1.3}"
 FIVE = "SELECT TOP 5 event_id, ra, dec, energy FROM dl3.events"
@@ -240,6 +241,11 @@ def test_default_and_hard_limits(small_home):
         assert limits == ["7", "20"]
 
 
+def test_text_that_cannot_tell_of_overflow_comes_with_the_limit(client):
+    asked = {"QUERY": FIVE, "FORMAT": "csv", "MAXREC": "3"}
+    assert client.get("/tap/sync", params=asked).headers["x-gammahub-maxrec"] == "3"
+
+
 # Errors
 
 
@@ -289,3 +295,22 @@ def test_query_longer_than_the_limit_is_refused(client):
 def test_body_larger_than_the_limit_is_refused(client):
     answer = client.post("/tap/sync", data={"QUERY": "x" * (9 * 2**20)})
     assert "larger than" in fault(answer, 413)
+
+
+def test_own_fault_tells_no_inside_and_is_logged_with_its_cause(tmp_path, caplog):
+    make_lake(tmp_path, [SmallRelease("a", n_events=10)])
+    with serve(Config(home=tmp_path)) as server:
+        for file in (tmp_path / "lake" / "events").rglob("*.parquet"):
+            file.unlink()
+        answer = httpx.get(f"{server.tap}/sync", params={"QUERY": FIVE})
+    told = fault(answer, 500)
+    assert str(tmp_path) not in answer.text
+    assert "parquet" not in told
+    (record,) = [record for record in caplog.records if record.name == "gammahub.faults"]
+    assert record.exc_info is not None
+    assert str(tmp_path) in str(record.exc_info[1].__cause__)
+
+
+def test_users_fault_logs_no_traceback(client, caplog):
+    fault(client.get("/tap/sync", params={"QUERY": "SELECT nothing"}))
+    assert not [record for record in caplog.records if record.exc_info]

@@ -1,1 +1,0 @@
-"""The command line: gammahub serve, ingest, demo, query, translate, tables."""
