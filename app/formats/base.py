@@ -73,3 +73,22 @@ def told(fault: Exception) -> str:
     if isinstance(fault, ServiceError):
         return fault.message if fault.hint is None else f"{fault.message} {fault.hint}"
     return "The service failed after the first rows were sent; the rows above are right, but not all."
+
+
+def status_after(result: ResultStream, *, rows: int, fault: Exception | None) -> Info | None:
+    """The status that follows the rows, in the words of DALI 1.1 section 4.4; None after a whole result.
+
+    Parameters
+    ----------
+    result
+        Its batches are used up, or have raised the fault.
+    rows
+        How many rows were written.
+    fault
+        What ended the rows early.
+    """
+    if fault is not None:
+        return Info("QUERY_STATUS", "ERROR", told(fault))
+    if result.overflowed:
+        return Info("QUERY_STATUS", "OVERFLOW", f"More rows were found than the {rows} that are here.")
+    return None

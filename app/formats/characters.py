@@ -129,6 +129,17 @@ def xml_escaped(text: pa.Array, *, illegal: str = REPLACEMENT) -> pa.Array:
     return pc.replace_substring(text, "\r", "&#13;") if b"\r" in haystack else text
 
 
+def json_quoted(text: pa.Array) -> pa.Array:
+    """The column as strings of JSON (RFC 8259 section 7); NULL stays NULL."""
+    text = valid_text(text)
+    offsets, data = text_buffers(text)
+    controls = np.flatnonzero(np.bincount(data[offsets[0] : offsets[-1]], minlength=0x20)[:0x20])
+    escapes = {"\\": "\\\\", '"': '\\"', **{chr(code): f"\\u{code:04x}" for code in controls}}
+    for character, escape in escapes.items():
+        text = pc.replace_substring(text, character, escape)
+    return pc.binary_join_element_wise('"', text, '"', "")
+
+
 def legible(text: str) -> str:
     """A single text that XML can hold."""
     return "".join(c if _is_legal(ord(c)) else REPLACEMENT for c in text)

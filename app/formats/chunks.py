@@ -6,7 +6,7 @@ response costs a hop between threads, so that chunks under 256 kB are wasteful.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pyarrow as pa
 from pybase64 import b64encode
@@ -77,6 +77,34 @@ def begun(head: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
     iterator = iter(pieces)
     yield head + next(iterator, b"")
     yield from gathered(iterator)
+
+
+def closed(
+    head: bytes, pieces: Iterable[bytes], tail: Callable[[Exception | None], bytes]
+) -> Iterator[bytes]:
+    """A document as chunks, brought to its end also where the pieces end in an exception.
+
+    Parameters
+    ----------
+    head
+        What stands before the first piece.
+    pieces
+        An exception before the first is raised at once; a later one after the tail.
+    tail
+        The end of the document after all pieces, or after this exception.
+    """
+    chunks = begun(head, pieces)
+    yield next(chunks)
+    while True:
+        try:
+            chunk = next(chunks)
+        except StopIteration:
+            break
+        except Exception as fault:
+            yield tail(fault)
+            raise
+        yield chunk
+    yield tail(None)
 
 
 def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -23,15 +23,17 @@ class Lines:
     """A single ASCII character."""
     terminator: str
     quoted: bool
-    """True to quote cells as RFC 4180 asks for, where needed; False if no cell holds the separator."""
+    """True to quote cells as RFC 4180 asks for, where needed; False to write them as they are."""
+    null: str | None = None
+    """What stands for NULL; None for nothing."""
 
     def encode(self, arrays: Sequence[pa.Array]) -> bytes:
-        """The lines of a batch: numbers, booleans and texts, nothing for NULL.
+        """The lines of a batch.
 
         Parameters
         ----------
         arrays
-            Columns of one length, of any type but lists.
+            Numbers, booleans and texts, all of one length.
 
         Notes
         -----
@@ -47,6 +49,6 @@ class Lines:
             separator=self.separator,
             line_terminator=self.terminator,
             quote_style=style,
-            null_value='""' if self.quoted and len(arrays) == 1 else None,
+            null_value='""' if self.quoted and len(arrays) == 1 else self.null,
         )
         return sink.getvalue()

@@ -38,14 +38,14 @@ def votable_literals(array: pa.Array, cell: Cell) -> pa.Array:
         Raised if an item is NULL in an array that cannot tell this.
     """
     if cell.is_array:
-        item = _no_item(cell)
-        if item is None and array.flatten().null_count:
+        item, items = _no_item(cell), array.flatten()
+        if item is None and items.null_count:
             raise ValueRangeError(
                 f"An item of an array of {cell.datatype} is NULL, which such an array cannot tell.",
                 hint="Use COALESCE, or CAST to a wider integer.",
             )
         missing = None if cell.size is None or item is None else " ".join([item] * cell.size)
-        return _joined(array, item=item, missing=missing)
+        return _joined(array, _number_texts(items), item=item, missing=missing)
     if pa.types.is_floating(array.type) and pc.any(pc.is_inf(array)).as_py():
         return _number_texts(array)
     return array
@@ -56,7 +56,22 @@ def plain_literals(array: pa.Array, cell: Cell) -> pa.Array:
     if not cell.is_array:
         return array
     is_integer = cell.datatype not in ("float", "double", "boolean")
-    return _joined(array, item=_NO_NUMBER if is_integer else _no_item(cell), missing=None)
+    item = _NO_NUMBER if is_integer else _no_item(cell)
+    return _joined(array, _number_texts(array.flatten()), item=item)
+
+
+def json_literals(array: pa.Array, cell: Cell) -> pa.Array:
+    """The same for JSON: what is not a finite number is NULL, an array stands in brackets."""
+    if not cell.is_array:
+        return _finite(array)
+    joined = _joined(array, _finite(array.flatten()).cast(pa.string()), item=_NO_NUMBER, separator=",")
+    return pc.binary_join_element_wise("[", joined, "]", "")
+
+
+def _finite(array: pa.Array) -> pa.Array:
+    if pa.types.is_floating(array.type) and not pc.all(pc.is_finite(array)).as_py():
+        return pc.if_else(pc.is_finite(array), array, None)
+    return array
 
 
 def _no_item(cell: Cell) -> str | None:
@@ -68,18 +83,32 @@ def _no_item(cell: Cell) -> str | None:
     return None if cell.null is None else str(cell.null)
 
 
-def _joined(array: pa.Array, *, item: str | None, missing: str | None) -> pa.Array:
-    items = array.flatten()
-    text = _number_texts(items) if pa.types.is_floating(items.type) else items.cast(pa.string())
-    if items.null_count:
-        text = text.fill_null(item)
+def _joined(
+    array: pa.Array, items: pa.Array, *, item: str | None, missing: str | None = None, separator: str = " "
+) -> pa.Array:
+    """One text for each array.
+
+    Parameters
+    ----------
+    array
+        Of lists.
+    items
+        The items of all its lists, as texts.
+    item, missing
+        Stand for a NULL among the items and for a list that is NULL; None for NULL itself.
+    separator
+        Between items.
+    """
+    text = items.fill_null(item) if items.null_count else items
     lengths = pc.list_value_length(array).fill_null(0)
     ends = np.concatenate([[0], np.cumsum(lengths.to_numpy())]).astype(np.int32)
-    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(ends), text), " ")
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(ends), text), separator)
     return pc.if_else(array.is_valid(), joined, missing) if array.null_count else joined
 
 
 def _number_texts(array: pa.Array) -> pa.Array:
     text = array.cast(pa.string())
+    if not pa.types.is_floating(array.type):
+        return text
     text = pc.if_else(pc.is_nan(array), _NAN, text)
     return pc.if_else(pc.is_inf(array), pc.if_else(pc.greater(array, 0), _POSITIVE, _NEGATIVE), text)

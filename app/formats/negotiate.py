@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.errors import UsageError
+from app.formats.arrow_files import ArrowStream, Parquet
 from app.formats.base import Writer
+from app.formats.json_table import JsonTable
 from app.formats.text import CSV, CSV_WITHOUT_HEADER, TSV
 from app.formats.votable import Serialization, VOTable
 
@@ -132,6 +134,14 @@ FORMATS: tuple[Format, ...] = (
         implied=("header=present", "charset=utf-8"),
         sent="charset=utf-8",
     ),
+    Format("JSON", ("application/json",), JsonTable(), aliases=("json",), implied=("charset=utf-8",)),
+    Format(
+        "Parquet with VOTable metadata",
+        ("application/vnd.apache.parquet", "application/x-parquet"),
+        Parquet(),
+        aliases=("parquet",),
+    ),
+    Format("Arrow IPC stream", ("application/vnd.apache.arrow.stream",), ArrowStream(), aliases=("arrow",)),
 )
 """Every format on offer, the default first; of those of one media type the first needs no parameter."""
 

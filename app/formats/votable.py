@@ -10,11 +10,11 @@ from enum import Enum
 from lxml import etree
 
 from adql import Column
-from app.formats.base import Info, Provenance, told
+from app.formats.base import Info, Provenance, status_after
 from app.formats.binary import Records
 from app.formats.cells import Cell, cell_of
 from app.formats.characters import legible
-from app.formats.chunks import base64_encoded, begun, sliced
+from app.formats.chunks import base64_encoded, closed, sliced
 from app.formats.frames import frame_of
 from app.formats.tabledata import TableRows
 from app.results import ResultStream
@@ -52,21 +52,11 @@ class VOTable:
         """The document in chunks; see :class:`app.formats.base.Writer`."""
         envelope = _Envelope(result.columns, provenance, self.serialization)
         rows = _Rows(result, self.serialization)
-        chunks = begun(envelope.head(), rows.pieces())
-        yield next(chunks)
-        fault: Exception | None = None
-        while fault is None:
-            try:
-                chunk = next(chunks)
-            except StopIteration:
-                break
-            except Exception as error:
-                fault = error
-            else:
-                yield chunk
-        yield envelope.tail((*_status(result, rows.count, fault), *rows.warnings()))
-        if fault is not None:
-            raise fault
+
+        def tail(fault: Exception | None) -> bytes:
+            return envelope.tail((*_status(result, rows.count, fault), *rows.warnings()))
+
+        yield from closed(envelope.head(), rows.pieces(), tail)
 
 
 class _Rows:
@@ -110,10 +100,9 @@ class _Rows:
 
 def _status(result: ResultStream, rows: int, fault: Exception | None) -> Iterator[etree._Element]:
     """What is to be told after the rows (DALI 1.1 sections 4.4.1 and 4.4.2)."""
-    if fault is not None:
-        yield _info(Info("QUERY_STATUS", "ERROR", told(fault)))
-    elif result.overflowed:
-        yield _info(Info("QUERY_STATUS", "OVERFLOW", f"More rows were found than the {rows} that are here."))
+    status = status_after(result, rows=rows, fault=fault)
+    if status is not None:
+        yield _info(status)
 
 
 def error_document(message: str, provenance: Provenance | None = None) -> bytes:
@@ -133,11 +122,24 @@ def error_document(message: str, provenance: Provenance | None = None) -> bytes:
     return _document(resource)
 
 
+def described(columns: Sequence[Column], provenance: Provenance, *after: Info) -> bytes:
+    """A VOTable without rows, to go with rows that are elsewhere.
+
+    Parameters
+    ----------
+    columns, provenance
+        What it describes.
+    after
+        What is to be said after the table, such as an overflow.
+    """
+    return _Envelope(columns, provenance, None).whole([_info(info) for info in after])
+
+
 class _Envelope:
-    """All of a document but its rows."""
+    """All of a document but its rows; with no serialisation there is no place for them."""
 
     def __init__(
-        self, columns: Sequence[Column], provenance: Provenance, serialization: Serialization
+        self, columns: Sequence[Column], provenance: Provenance, serialization: Serialization | None
     ) -> None:
         self._columns = columns
         self._provenance = provenance
@@ -148,6 +150,9 @@ class _Envelope:
 
     def tail(self, infos: Sequence[etree._Element]) -> bytes:
         return self._halves(infos)[1]
+
+    def whole(self, infos: Sequence[etree._Element]) -> bytes:
+        return b"".join(self._halves(infos))
 
     def _halves(self, infos: Sequence[etree._Element]) -> tuple[bytes, bytes]:
         frames = {frame.xml_id: frame for column in self._columns if (frame := frame_of(column)) is not None}
@@ -166,6 +171,8 @@ class _Envelope:
         table = _element("TABLE", name=self._provenance.name)
         masked = self._serialization is not Serialization.BINARY
         table.extend(_field(column, cell_of(column.type, masked=masked)) for column in self._columns)
+        if self._serialization is None:
+            return table
         rows = _element(self._serialization.value)
         stream = rows
         if self._serialization is not Serialization.TABLEDATA:
