@@ -35,8 +35,8 @@ QUERIES = {
     ),
     "crossmatch": (
         "SELECT a.ra, a.dec, DISTANCE(POINT(a.ra, a.dec), POINT(b.ra_obj, b.dec_obj)) AS d "
-        "FROM dl3.events AS a JOIN dl3.observations AS b ON 1 = CONTAINS(POINT(a.ra, a.dec), CIRCLE(b.ra_obj, b.dec_obj, 0.1)) "
-        "WHERE a.energy > 1e-1"
+        "FROM dl3.events AS a JOIN dl3.observations AS b "
+        "ON 1 = CONTAINS(POINT(a.ra, a.dec), CIRCLE(b.ra_obj, b.dec_obj, 0.1)) WHERE a.energy > 1e-1"
     ),
     "schema": (
         "SELECT t.table_name, c.column_name, c.unit, c.ucd FROM tap_schema.tables t, tap_schema.columns c "
