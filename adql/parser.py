@@ -412,7 +412,7 @@ def _reserved(token: Token, accepted: set[str]) -> str:
         return f"Unexpected {_shown(token)}. Expected {_expected(accepted)}."
     cure = f'write it in double quotes, "{token}"'
     if word == "TIME":
-        cure += ", or use event_time, which is the TIME of an event here"
+        return f"TIME is a reserved word of ADQL: the TIME of an event is event_time here; elsewhere {cure}."
     if word in FUNCTION_WORDS:
         return f"{word} is a function of ADQL and needs its arguments in parentheses; as a name, {cure}."
     return f"{word} is a reserved word of ADQL and cannot be a name: {cure}."
