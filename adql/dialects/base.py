@@ -327,5 +327,7 @@ ANSI: Mapping[str, Template] = {
     "radians": "radians({0})",
     "to_double": "CAST({0} AS DOUBLE)",
     "to_bigint": "CAST({0} AS BIGINT)",
+    "cut": "CAST({0} AS BIGINT)",
+    "bit_and": "({0} & {1})",
 }
 """What all engines write alike."""

@@ -51,6 +51,7 @@ DUCKDB = Dialect(
         "to_int": "CAST({0} AS INTEGER)",
         "to_short": "CAST({0} AS SMALLINT)",
         "to_timestamp": "strftime(TRY_CAST({0} AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%g')",
+        "cut": "TRY_CAST(trunc({0}) AS BIGINT)",
         "array": lambda *items: f"[{', '.join(items)}]",
         "array_type": "{0}[]",
         "element": "{0}[{1}]",
