@@ -67,9 +67,7 @@ def demo() -> None:
         if current_name(config.lake) is not None:
             OUT.print(f"The lake in {config.lake} has data already.", markup=False)
             return
-        reports = [_load_given(config.dl3, config)] if config.dl3 else _load_simulated(config)
-        for report in reports:
-            tell(report)
+        tell(_load_given(config.dl3, config) if config.dl3 else _load_simulated(config))
         if current_name(config.lake) is None:
             complain("Nothing could be loaded.")
             raise typer.Exit(FAILED)
@@ -81,27 +79,16 @@ def _load_given(folder: Path, config: Config) -> IngestReport:
         return load(folder, lake=config.lake, progress=bar)
 
 
-def _load_simulated(config: Config) -> list[IngestReport]:
+def _load_simulated(config: Config) -> IngestReport:
     # Gammapy takes seconds to import, and only this command needs it.
-    from datalink.simulation import COLLECTIONS, simulate_archive  # noqa: PLC0415
+    from datalink.simulation import simulate_archive  # noqa: PLC0415
 
     folder = config.home / "simulated"
     with Bar() as bar:
         if not folder.exists():
             ERR.print("Simulating a small archive of three instruments, to try everything with ...")
             simulate_archive(folder, progress=bar.show)
-        return [
-            load(
-                folder / simulated.name,
-                lake=config.lake,
-                collection=simulated.name,
-                title=simulated.title,
-                licence=simulated.licence,
-                citation=simulated.citation,
-                progress=bar,
-            )
-            for simulated in COLLECTIONS
-        ]
+        return load(folder, lake=config.lake, progress=bar)
 
 
 class Bar:

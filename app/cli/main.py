@@ -22,16 +22,20 @@ for command in (serve.serve, loading.ingest, loading.demo, asking.query, asking.
     APP.command()(command)
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        OUT.print(f"GammaHub {version('gammahub')}", markup=False)
+        raise typer.Exit
+
+
 @APP.callback()
 def common(
-    shown: Annotated[
-        bool, typer.Option("--version", is_eager=True, help="Tell the version and end.")
+    _: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_tell_version, help="Tell the version and end."),
     ] = False,
 ) -> None:
     """Options of every command."""
-    if shown:
-        OUT.print(f"GammaHub {version('gammahub')}", markup=False)
-        raise typer.Exit
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging.config
 import socket
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -40,7 +41,9 @@ def serve(
                 timeout_graceful_shutdown=10,
             )
         )
-        server.run(sockets=[listener])
+        # Ctrl-C is how a server is meant to end; it has ended in good order when this comes.
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
     if not server.started:
         raise typer.Exit(FAILED)
 
