@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from adql import Column
 from app.errors import ValueRangeError
-from app.formats.cells import Cell, cell_of
+from app.formats.cells import Cell
 from app.formats.characters import ascii_escaped, binary_array, is_ascii, text_buffers, utf16
 
 Values = npt.NDArray[Any]
@@ -131,13 +131,28 @@ class _VaryingArray:
     dtype: np.dtype[Any] = _LENGTH
 
     def put(self, array: pa.Array, out: Values, nulls: Flags | None) -> pa.Array:
-        lengths = plain_values(pc.list_value_length(array).fill_null(0))
-        out[:] = lengths
-        flat = array.flatten()
-        item = _ITEMS[self.cell.datatype]
-        items = np.empty(len(flat), item)
-        items[:] = _items(flat, null_flags(flat), column=self.column, cell=self.cell)
-        return binary_array(_ends(lengths * item.itemsize), items.view(np.uint8))
+        out[:] = plain_values(pc.list_value_length(array).fill_null(0))
+        return item_bytes(array, self.column, self.cell)
+
+
+def item_bytes(array: pa.Array, column: Column, cell: Cell) -> pa.Array:
+    """The items of each list one after the other, big-endian; nothing for NULL.
+
+    Raises
+    ------
+    ValueRangeError
+        Raised if an item is NULL and the cell has no value for that, or has the value that means it.
+    """
+    flat = array.flatten()
+    items = np.empty(len(flat), _ITEMS[cell.datatype])
+    items[:] = _items(flat, null_flags(flat), column=column, cell=cell)
+    lengths = plain_values(pc.list_value_length(array).fill_null(0))
+    return binary_array(_ends(lengths * items.itemsize), items.view(np.uint8))
+
+
+def item_size(cell: Cell) -> int:
+    """Bytes of one item."""
+    return _ITEMS[cell.datatype].itemsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +246,7 @@ def _items(flat: pa.Array, nulls: Flags | None, *, column: Column, cell: Cell) -
         _check_magic(values, nulls, column=column, cell=cell)
     if nulls is None:
         return values
-    if cell.is_array and cell.datatype == "unsignedByte":
+    if cell.is_array and cell.datatype == "unsignedByte" and cell.null is None:
         raise ValueRangeError(
             f'An item in the column "{column.name}" is NULL, which an array of unsignedByte cannot tell.',
             hint="Use COALESCE, or CAST to a wider integer.",
@@ -291,18 +306,20 @@ class Records:
     ----------
     columns
         Columns of the result.
+    cells
+        How the cells of each are declared.
     masked
-        True for BINARY2, False for BINARY.
+        True for BINARY2, whose records begin with a mask of their NULLs.
     """
 
     _MASK = "mask"
 
-    def __init__(self, columns: Sequence[Column], *, masked: bool) -> None:
+    def __init__(self, columns: Sequence[Column], cells: Sequence[Cell], *, masked: bool) -> None:
         self.escaped: set[str] = set()
         """Names of char columns in which characters outside ASCII had to be escaped so far."""
         self._masked = masked
         self._kinds = tuple(
-            _kind(column, cell_of(column.type, masked=masked), self.escaped) for column in columns
+            _kind(column, cell, self.escaped) for column, cell in zip(columns, cells, strict=True)
         )
         self._runs = [_Run([], [])]
         self._place: list[tuple[int, str]] = []
@@ -316,6 +333,13 @@ class Records:
             self._runs[-1].dtypes.append(kind.dtype)
             if isinstance(kind, (_VaryingArray, _VaryingText)):
                 self._runs.append(_Run([], []))
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of a record; None where they differ."""
+        if len(self._runs) > 1:
+            return None
+        return sum(dtype.itemsize for dtype in self._runs[0].dtypes)
 
     def encode(self, batch: pa.RecordBatch) -> memoryview:
         """The records of a batch; they are overwritten by the next call."""

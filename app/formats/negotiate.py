@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from app.errors import UsageError
 from app.formats.arrow_files import ArrowStream, Parquet
 from app.formats.base import Writer
+from app.formats.fits import Fits
 from app.formats.json_table import JsonTable
 from app.formats.text import CSV, CSV_WITHOUT_HEADER, TSV
 from app.formats.votable import Serialization, VOTable
@@ -141,6 +142,7 @@ FORMATS: tuple[Format, ...] = (
         Parquet(),
         aliases=("parquet",),
     ),
+    Format("FITS binary table", ("application/fits", "image/fits"), Fits(), aliases=("fits",)),
     Format("Arrow IPC stream", ("application/vnd.apache.arrow.stream",), ArrowStream(), aliases=("arrow",)),
 )
 """Every format on offer, the default first; of those of one media type the first needs no parameter."""

@@ -66,7 +66,12 @@ class _Rows:
         self.count = 0
         self._result = result
         self._serialization = serialization
-        self._records = Records(result.columns, masked=serialization is Serialization.BINARY2)
+        masked = serialization is not Serialization.BINARY
+        self._records = Records(
+            result.columns,
+            [cell_of(column.type, masked=masked) for column in result.columns],
+            masked=serialization is Serialization.BINARY2,
+        )
 
     def pieces(self) -> Iterator[bytes]:
         if self._serialization is not Serialization.TABLEDATA:
