@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Iterator
 
 CARD = 80
 """Bytes of a card image (FITS 4.0 section 3.3.1)."""
@@ -33,6 +32,8 @@ class Cards:
         self._raw: dict[str, str] = {}
         self._commentary: list[str] = []
         text = block.decode("latin-1")
+        self._text = text
+        self._is_plain = text.isascii() and text.isprintable()
         last: str | None = None
         for start in range(0, len(text), CARD):
             card = text[start : start + CARD]
@@ -62,8 +63,8 @@ class Cards:
     def text(self, *keys: str) -> str:
         """The value of the first of the keywords that has one, as text without padding; else empty."""
         for key in keys:
-            raw = self._raw.get(key)
-            if raw is not None and (value := _parse(raw)[0]):
+            value = self._parsed(key)[0]
+            if value:
                 return value
         return ""
 
@@ -105,14 +106,21 @@ class Cards:
 
     def comment(self, key: str) -> str:
         """What stands behind the slash; else empty."""
-        raw = self._raw.get(key)
-        return "" if raw is None else _parse(raw)[1]
+        return self._parsed(key)[1]
 
-    def values(self) -> Iterator[str]:
-        """Every value as text, then the lines of COMMENT; not HISTORY's."""
-        for raw in self._raw.values():
-            yield _parse(raw)[0]
-        yield from self._commentary
+    def mentions(self, pattern: re.Pattern[str]) -> bool:
+        """True if a value, or a line of COMMENT or HISTORY, matches a pattern; comments do not count."""
+        if not pattern.search(self._text):
+            return False
+        values = (self.text(key) for key in self._raw)
+        return any(pattern.search(value) for value in (*values, *self._commentary))
+
+    def _parsed(self, key: str) -> tuple[str, str]:
+        raw = self._raw.get(key)
+        if raw is None:
+            return "", ""
+        value, comment = _parse(raw)
+        return (value, comment) if self._is_plain else (_printable(value), _printable(comment))
 
 
 def to_number(text: str) -> float | None:
@@ -155,13 +163,11 @@ def _parse(raw: str) -> tuple[str, str]:
         return "", ""
     quoted, plain, comment = match.groups()
     value = plain.strip() if quoted is None else quoted.replace("''", "'").rstrip()
-    return _printable(value), _printable((comment or "").strip())
+    return value, (comment or "").strip()
 
 
 def _printable(text: str) -> str:
     """The text with the bytes of UTF-8 read as such, and without control characters."""
-    if text.isascii() and text.isprintable():
-        return text
     with contextlib.suppress(UnicodeDecodeError):
         text = text.encode("latin-1").decode("utf-8")
     return "".join(letter if letter.isprintable() else " " for letter in text).strip()

@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.ingest.errors import FileRejected, IngestError
@@ -32,9 +32,21 @@ class Store:
     loose: tuple[Path, ...]
     """FITS files that no index lists, where there is no HDU index; real places, in order."""
 
+    home: str = field(init=False)
+    """The root's real place."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "home", os.path.realpath(self.root))
+
     def relative(self, path: Path) -> str:
-        """A file's place below the root, with forward slashes."""
-        return path.relative_to(os.path.realpath(self.root)).as_posix()
+        """The place of a file (a real one) below the root, with forward slashes.
+
+        Raises
+        ------
+        ValueError
+            Raised if it is not below the root.
+        """
+        return path.relative_to(self.home).as_posix()
 
 
 def discover(path: Path, collection: str | None, findings: Findings) -> list[Store]:
@@ -56,7 +68,7 @@ def discover(path: Path, collection: str | None, findings: Findings) -> list[Sto
     """
     if collection is not None and not NAME.fullmatch(collection):
         raise IngestError(
-            f'"{collection}" cannot be the name of a collection: at most 64 letters, digits, ".", "_" and "-" are '
+            f'"{collection}" cannot be the name of a collection: up to 64 letters, digits, ".", "_", "-" are '
             "right, the first a letter or digit."
         )
     root = path.expanduser().absolute()

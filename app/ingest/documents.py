@@ -281,9 +281,9 @@ def _reference(texts: dict[str, str], whole: str) -> str | None:
     if zenodo:
         return f"https://doi.org/{zenodo[0]}"
     urls = [url.rstrip(".,;:*") for url in _URL.findall(whole)]
-    home = next((url for url in urls if not _NO_HOME.search(url)), None)
+    home = [url for url in urls if not _NO_HOME.search(url)]
     if home:
-        return home
+        return str(home[0])
     other = _DOI.search(whole)
     return f"https://doi.org/{other.group(0).rstrip('.')}" if other else None
 

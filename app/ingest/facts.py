@@ -173,7 +173,7 @@ def _is_gadf(cards: Cards) -> bool:
 def _is_simulated(cards: Cards, columns: frozenset[str]) -> bool:
     if columns & _SIMULATED_COLUMNS or any(cards.is_true(key) for key in _SIMULATED_KEYS):
         return True
-    return any(_SIMULATED.search(value) for value in cards.values())
+    return cards.mentions(_SIMULATED)
 
 
 def _scaled(value: float | None, by: float) -> float | None:

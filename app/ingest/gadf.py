@@ -55,6 +55,9 @@ _WANTED = (
 """Columns of an observation index that stand in where the header of an event list is silent. Times do not:
 some releases have them in 32 bits, seconds away from those of the event lists."""
 
+_HDU_COLUMNS = ("OBS_ID", "EVENT_TYPE", "HDU_TYPE", "HDU_CLASS", "FILE_DIR", "FILE_NAME", "HDU_NAME")
+_KNOWN = frozenset((*_WANTED, *_HDU_COLUMNS))
+
 Value = str | float | int | None
 ObsRow = Mapping[str, Value]
 
@@ -174,10 +177,7 @@ def inside(path: Path, root: Path) -> Path:
         found = next((name for name in (real, other) if os.path.lexists(name)), real)
         found = os.path.realpath(found)
         if os.path.commonpath((home, found)) != home:
-            raise FileRejected(
-                f"It lies outside the release: it leads to {found}, but files of {home} are served alone. "
-                "Load the folder that holds the whole release."
-            )
+            raise FileRejected(_escape(home, found))
         status = Path(found).stat()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -185,6 +185,12 @@ def inside(path: Path, root: Path) -> Path:
     if not stat.S_ISREG(status.st_mode):
         raise FileRejected("It is not a plain file.")
     return Path(found)
+
+
+def _escape(home: str, found: str) -> str:
+    shared = os.path.commonpath((home, found))
+    cure = f" If {shared} is the release, load that." if len(Path(shared).parts) > 1 else ""
+    return f"It lies outside the release: it leads to {found}, and no file outside {home} is read.{cure}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,6 +216,7 @@ def _read(path: Path) -> _Tables:
 
 
 def _columns(hdu: Hdu) -> dict[str, list[object]]:
+    """The columns that we know, by their names in upper case."""
     shape = TableShape.of(hdu.cards)
     if shape.size > _LARGEST:
         raise FileRejected(f"Its index table has {shape.size} bytes; at most {_LARGEST} are read.")
@@ -217,7 +224,7 @@ def _columns(hdu: Hdu) -> dict[str, list[object]]:
     columns: dict[str, list[object]] = {}
     for column in shape.columns:
         name = column.name.upper()
-        if name not in columns and not column.descriptor:
+        if name in _KNOWN and name not in columns and not column.descriptor:
             columns[name] = values(column, rows).to_pylist()
     return columns
 
@@ -237,8 +244,7 @@ def _base(path: Path, hdu: Hdu) -> Path:
 def _hdu_rows(columns: Mapping[str, list[object]]) -> list[HduRow]:
     count = len(columns["FILE_NAME"])
     blank: list[object] = [""] * count
-    wanted = ("OBS_ID", "EVENT_TYPE", "HDU_TYPE", "HDU_CLASS", "FILE_DIR", "FILE_NAME", "HDU_NAME")
-    parts = [[_text(value) for value in columns.get(name, blank)] for name in wanted]
+    parts = [[_text(value) for value in columns.get(name, blank)] for name in _HDU_COLUMNS]
     return [
         HduRow(label, event_type, hdu_type.lower(), hdu_class.lower() or hdu_type.lower(), folder, file, hdu)
         for label, event_type, hdu_type, hdu_class, folder, file, hdu in zip(*parts, strict=True)
