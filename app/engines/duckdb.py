@@ -38,7 +38,7 @@ from app.errors import (
     QueryTimeout,
     QueryTooLarge,
 )
-from app.lake import LakeError, Snapshot, current_name, current_snapshot
+from app.lake import LakeError, Selection, Snapshot, current_name, current_snapshot
 from app.results import ResultStream, arrow_schema, conform
 from vosi import load_catalogue, tap_schema_rows
 
@@ -437,11 +437,31 @@ class _Scan:
         self.nbytes += selection.nbytes
         if not selection.files:
             return _NO_EVENTS
-        source = _parquet(selection.files)
-        if selection.healpix is None:
-            return source
-        low, high = selection.healpix
-        return f"(SELECT * FROM {source} WHERE healpix BETWEEN {low} AND {high})"
+        if selection.bounds is None:
+            return _parquet(selection.files)
+        return f"({' UNION ALL '.join(_within_bounds(selection))})"
+
+
+def _within_bounds(selection: Selection) -> Iterator[str]:
+    """A SELECT for each group of files whose bounds on ``healpix`` are no further apart than they are wide.
+
+    A region across the border of two base pixels lies at two ends of the numbers: one pair of bounds
+    for both would let every row group between pass. One SELECT a file would cost 1.5 ms each.
+    """
+    assert selection.bounds is not None
+    pairs = sorted(zip(selection.bounds, selection.files, strict=True))
+    files, low, high = [pairs[0][1]], *pairs[0][0]
+    for (least, greatest), file in pairs[1:]:
+        if least - high > (high - low) + (greatest - least):
+            yield _between(files, low, high)
+            files, low, high = [], least, greatest
+        files.append(file)
+        high = max(high, greatest)
+    yield _between(files, low, high)
+
+
+def _between(files: Sequence[Path], low: int, high: int) -> str:
+    return f"SELECT * FROM {_parquet(files)} WHERE healpix BETWEEN {low} AND {high}"
 
 
 def _read(reader: pa.RecordBatchReader) -> pa.RecordBatch | None:
