@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from app.errors import UsageError
 from app.formats.arrow_files import ArrowStream, Parquet
 from app.formats.base import Writer
+from app.formats.ecsv import Ecsv
 from app.formats.fits import Fits
 from app.formats.json_table import JsonTable
+from app.formats.pages import HtmlPage, PlainText
 from app.formats.text import CSV, CSV_WITHOUT_HEADER, TSV
 from app.formats.votable import Serialization, VOTable
 
@@ -144,6 +146,25 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format("FITS binary table", ("application/fits", "image/fits"), Fits(), aliases=("fits",)),
     Format("Arrow IPC stream", ("application/vnd.apache.arrow.stream",), ArrowStream(), aliases=("arrow",)),
+    Format("ECSV", ("text/x-ecsv",), Ecsv(), aliases=("ecsv",), implied=("charset=utf-8",), by_accept=False),
+    Format(
+        "Text of even columns",
+        ("text/plain",),
+        PlainText(),
+        aliases=("text", "txt"),
+        implied=("charset=utf-8",),
+        sent="charset=utf-8",
+        by_accept=False,
+    ),
+    Format(
+        "HTML",
+        ("text/html",),
+        HtmlPage(),
+        aliases=("html",),
+        implied=("charset=utf-8",),
+        sent="charset=utf-8",
+        by_accept=False,
+    ),
 )
 """Every format on offer, the default first; of those of one media type the first needs no parameter."""
 
