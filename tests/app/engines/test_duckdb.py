@@ -104,16 +104,16 @@ def test_only_files_that_can_hold_the_cone_are_read(engine):
 
 
 def test_far_ends_of_the_sky_index_have_bounds_of_their_own(tmp_path):
-    # Base pixels 4 (cells from 4 * 4**12) and 7 (up to 8 * 4**12) meet at (315, 0) (Gorski et al. 2005).
+    # Base pixels 0 and 4 meet along an edge through (22.5, 19.47), where sin(dec) = 1/3 (Gorski et al. 2005).
     make_lake(
         tmp_path,
         [
-            SmallRelease("east", ra=315.5, dec=0, radius=0.4),
-            SmallRelease("west", ra=314.5, dec=0, radius=0.4),
+            SmallRelease("north", ra=22.5, dec=20.0, radius=0.25),
+            SmallRelease("south", ra=22.5, dec=19.0, radius=0.25),
         ],
     )
     engine = DuckDBEngine(Config(home=tmp_path))
-    text = "SELECT ra, dec FROM dl3.events WHERE 1 = CONTAINS(POINT(ra, dec), CIRCLE(315, 0, 0.5))"
+    text = "SELECT ra, dec FROM dl3.events WHERE 1 = CONTAINS(POINT(ra, dec), CIRCLE(22.5, 19.5, 0.6))"
     try:
         with engine.session() as session:
             sql = adql.translate(text, session.catalogue, engine.dialect, scan=session.scan).sql
@@ -123,7 +123,7 @@ def test_far_ends_of_the_sky_index_have_bounds_of_their_own(tmp_path):
     rows = raw_events(tmp_path)
     places = SkyCoord(rows["ra"].to_numpy() * u.deg, rows["dec"].to_numpy() * u.deg)
     assert sql.count("healpix BETWEEN") == 2
-    assert found.num_rows == (places.separation(SkyCoord(315 * u.deg, 0 * u.deg)).deg <= 0.5).sum() > 0
+    assert found.num_rows == (places.separation(SkyCoord(22.5 * u.deg, 19.5 * u.deg)).deg <= 0.6).sum() > 0
 
 
 def test_file_list_is_explicit_even_for_all_events(engine):
