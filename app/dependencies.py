@@ -72,8 +72,12 @@ class Parameters:
         return None
 
 
-def get_service(request: Request) -> Service:
+async def get_service(request: Request) -> Service:
     """The service this application is the face of."""
+    return _service(request)
+
+
+def _service(request: Request) -> Service:
     return cast(Service, request.app.state.service)
 
 
@@ -87,7 +91,7 @@ async def read_parameters(request: Request) -> AsyncIterator[Parameters]:
     RequestTooLarge
         Raised if the body or the number of parameters is beyond the limit.
     """
-    service = get_service(request)
+    service = _service(request)
     pairs = _pairs(request.scope["query_string"])
     files: list[SentFile] = []
     if request.method == "POST":
@@ -187,9 +191,9 @@ def _too_many() -> RequestTooLarge:
     return RequestTooLarge(f"The request has more than the {_MOST_PARAMETERS} parameters allowed.")
 
 
-def get_base_url(request: Request) -> str:
+async def get_base_url(request: Request) -> str:
     """URL of the root of this service as the client sees it, without a slash at its end."""
-    configured = get_service(request).config.base_url
+    configured = _service(request).config.base_url
     return configured or str(request.base_url).rstrip("/")
 
 

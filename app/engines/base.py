@@ -36,6 +36,11 @@ class Session(Protocol):
         """Chooses the files or partitions behind a table reference; handed to :func:`adql.translate`."""
         ...
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences the user should read with the rows, once the query is translated: what was left out."""
+        ...
+
     def execute(self, statement: Statement) -> ResultStream:
         """Run a statement; the first batch is ready when this returns.
 

@@ -216,6 +216,7 @@ class _Database:
         self.users = 0
         self.retired = False
         self.catalogue = _catalogue(snapshot, restricted=self.restricted)
+        self.withheld = {} if snapshot is None or self.restricted else _withheld(snapshot)
         self.table_bytes: dict[str, int] = {}
         self._connection = duckdb.connect(":memory:", config=_settings(config, scratch))
         try:
@@ -311,6 +312,13 @@ def _settings(config: Config, scratch: Scratch | None) -> dict[str, str | bool |
     }
 
 
+def _withheld(snapshot: Snapshot) -> Mapping[Path, str]:
+    """The event files whose rows are not served, and the collection of each."""
+    index = snapshot.files
+    files = zip(index.paths, index.collections, index.public, strict=True)
+    return {path: collection for path, collection, public in files if not public}
+
+
 def _catalogue(snapshot: Snapshot | None, *, restricted: bool) -> Catalogue:
     if snapshot is None:
         return load_catalogue()
@@ -360,6 +368,14 @@ class DuckDBSession:
         if first is not None:
             first = conform(first, statement.columns)
         return ResultStream(statement.columns, self._batches(reader, first, statement, lane))
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the user should know; see :class:`app.engines.base.Session`."""
+        if not self.scan.withheld:
+            return ()
+        names = ", ".join(sorted(self.scan.withheld))
+        return (f"Events of {names} are not served, as the licence forbids it; see dl3.collections.",)
 
     def cancel(self) -> None:
         """Stop the statement that runs or is to run."""
@@ -424,6 +440,8 @@ class _Scan:
         }
         self.nbytes = 0
         """What the references so far have to read."""
+        self.withheld: set[str] = set()
+        """Collections that may have rows the query asks for, which are not served."""
 
     def __call__(self, table: Table, restriction: Restriction) -> str | None:
         """SQL in place of the table."""
@@ -435,6 +453,10 @@ class _Scan:
             return None
         selection = snapshot.files.select(restriction, restricted=self._database.restricted)
         self.nbytes += selection.nbytes
+        if self._database.withheld:
+            everything = snapshot.files.select(restriction, restricted=True).files
+            self.withheld.update(self._database.withheld.get(path, "") for path in everything)
+            self.withheld.discard("")
         if not selection.files:
             return _NO_EVENTS
         if selection.bounds is None:

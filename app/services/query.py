@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -116,8 +116,8 @@ class Queries:
             result = self.result(session, text, maxrec)
             return pa.Table.from_batches(result.batches, schema=result.schema)
 
-    def provenance(self, query: Query, maxrec: int) -> Provenance:
-        """What a result says of itself (IVOA Note "Data Origin in the VO" 1.1)."""
+    def provenance(self, query: Query, maxrec: int, remarks: Sequence[str] = ()) -> Provenance:
+        """What a result says of itself (IVOA Note "Data Origin in the VO" 1.1), and what of its rows."""
         infos = [
             Info("server_software", f"GammaHub/{version('gammahub')}", "Software that answered"),
             Info("request_date", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "When it was asked, UTC"),
@@ -128,6 +128,7 @@ class Queries:
             infos.insert(1, Info("publisher", self.config.publisher, "Who publishes the service"))
         if query.base_url:
             infos.insert(1, Info("service_url", query.base_url, "Where it was asked"))
+        infos += [Info("warning", remark) for remark in remarks]
         return Provenance(tuple(infos))
 
 
@@ -187,7 +188,8 @@ class QueryRun:
             try:
                 result = queries.result(session, query.text, maxrec)
                 counted = replace(result, batches=self._count(result.batches))
-                yield from query.choice.writer.write(counted, queries.provenance(query, maxrec))
+                provenance = queries.provenance(query, maxrec, session.remarks)
+                yield from query.choice.writer.write(counted, provenance)
                 self.overflowed = result.overflowed
             finally:
                 self._hold(None)

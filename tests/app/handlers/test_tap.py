@@ -174,6 +174,17 @@ def test_result_tells_the_query_and_the_service(client):
     assert told["service_url"] == f"{client.base_url}".rstrip("/") + "/tap"
 
 
+def test_result_tells_which_collections_were_left_out_by_their_licence(client):
+    def warnings(query: str) -> list[str]:
+        answer = client.get("/tap/sync", params={"QUERY": query})
+        return [value for name, value, _ in infos(answer) if name == "warning"]
+
+    (warning,) = warnings("SELECT COUNT(*) AS n FROM dl3.events")
+    assert "Events of closed are not served" in warning
+    assert not warnings("SELECT COUNT(*) AS n FROM dl3.events WHERE collection = 'pole'")
+    assert not warnings("SELECT COUNT(*) AS n FROM dl3.observations")
+
+
 # Limits (TAP 1.1 section 2.7.4)
 
 
