@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from adql import Column
 from app.errors import ValueRangeError
 from app.formats.cells import Cell
-from app.formats.characters import ascii_escaped, binary_array, is_ascii, text_buffers, utf16
+from app.formats.characters import ascii_escaped, binary_array, is_ascii, offsets_of, text_buffers, utf16
 
 Values = npt.NDArray[Any]
 Flags = npt.NDArray[np.bool_]
@@ -132,10 +132,10 @@ class _VaryingArray:
 
     def put(self, array: pa.Array, out: Values, nulls: Flags | None) -> pa.Array:
         out[:] = plain_values(pc.list_value_length(array).fill_null(0))
-        return item_bytes(array, self.column, self.cell)
+        return item_bytes(array, column=self.column, cell=self.cell)
 
 
-def item_bytes(array: pa.Array, column: Column, cell: Cell) -> pa.Array:
+def item_bytes(array: pa.Array, *, column: Column, cell: Cell) -> pa.Array:
     """The items of each list one after the other, big-endian; nothing for NULL.
 
     Raises
@@ -147,7 +147,7 @@ def item_bytes(array: pa.Array, column: Column, cell: Cell) -> pa.Array:
     items = np.empty(len(flat), _ITEMS[cell.datatype])
     items[:] = _items(flat, null_flags(flat), column=column, cell=cell)
     lengths = plain_values(pc.list_value_length(array).fill_null(0))
-    return binary_array(_ends(lengths * items.itemsize), items.view(np.uint8))
+    return binary_array(_ends(lengths.astype(np.int64) * items.itemsize), items.view(np.uint8))
 
 
 def item_size(cell: Cell) -> int:
@@ -223,9 +223,9 @@ def _padded(text: pa.Array, width: int) -> npt.NDArray[np.uint8]:
 
 
 def _ends(lengths: Values) -> npt.NDArray[np.int32]:
-    ends = np.zeros(lengths.size + 1, np.int32)
+    ends = np.zeros(lengths.size + 1, np.int64)
     np.cumsum(lengths, out=ends[1:])
-    return ends
+    return offsets_of(ends)
 
 
 def _missing(cell: Cell, *, as_item: bool) -> float | int:

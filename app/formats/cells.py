@@ -41,6 +41,11 @@ class Cell:
             return None
         return math.prod(int(length) for length in self.arraysize.split("x"))
 
+    @property
+    def least_bytes(self) -> int:
+        """About the bytes that every cell takes, even an empty one."""
+        return 8 * (self.size or 1)
+
 
 def cell_of(column_type: ColumnType, *, masked: bool) -> Cell:
     """How the cells of a column are declared.

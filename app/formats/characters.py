@@ -68,6 +68,19 @@ def binary_array(offsets: Offsets, data: Bytes) -> pa.Array:
     return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers)
 
 
+def offsets_of(ends: npt.NDArray[np.int64]) -> Offsets:
+    """Places of values as Arrow holds them.
+
+    Raises
+    ------
+    ValueRangeError
+        Raised if they are too large for that.
+    """
+    if ends[-1] > _LARGEST:
+        raise ValueRangeError(f"A value takes {ends[-1]} bytes; the most is {_LARGEST}.")
+    return ends.astype(np.int32)
+
+
 def is_ascii(text: pa.Array) -> bool:
     """True if no value of a column without NULLs leaves ASCII."""
     offsets, data = text_buffers(text)
@@ -156,7 +169,5 @@ def _recoded(text: pa.Array, encode: Callable[[str], bytes], widths: npt.NDArray
     used = data[offsets[0] : offsets[-1]]
     places = np.zeros(used.size + 1, np.int64)
     np.cumsum(widths[used], out=places[1:])
-    if places[-1] > _LARGEST:
-        raise ValueRangeError(f"Texts of {places[-1]} bytes stand together; the most is {_LARGEST}.")
     recoded = encode(used.tobytes().decode("utf-8"))
-    return binary_array(places[offsets - offsets[0]].astype(np.int32), np.frombuffer(recoded, np.uint8))
+    return binary_array(offsets_of(places[offsets - offsets[0]]), np.frombuffer(recoded, np.uint8))

@@ -17,11 +17,18 @@ CHUNK = 1024 * 1024
 """Least number of bytes of a chunk, the first and the last one apart."""
 
 
-def sliced(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same rows in batches of about a block of Arrow memory: small ones joined, large ones cut.
+def sliced(batches: Iterable[pa.RecordBatch], *, row_bytes: int = 0) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of about a block of memory: small ones joined, large ones cut.
 
     No batch is larger than two blocks, save of a single row, and none is empty. The first rows come at
     once. If the batches raise an exception, the rows that were held back come before it.
+
+    Parameters
+    ----------
+    batches
+        Of any size.
+    row_bytes
+        What a row becomes at least, where this may be more than it takes in Arrow's memory.
     """
     least = 1
     held: list[pa.RecordBatch] = []
@@ -33,27 +40,27 @@ def sliced(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         except StopIteration:
             break
         except Exception:
-            yield from _joined(held)
+            yield from _joined(held, row_bytes)
             raise
         if size and size + batch.nbytes > 2 * BLOCK:
-            yield from _joined(held)
+            yield from _joined(held, row_bytes)
             held, size = [], 0
         held.append(batch)
         size += batch.nbytes
         if size >= least:
-            yield from _joined(held)
+            yield from _joined(held, row_bytes)
             held, size, least = [], 0, BLOCK
-    yield from _joined(held)
+    yield from _joined(held, row_bytes)
 
 
-def _joined(held: Sequence[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _joined(held: Sequence[pa.RecordBatch], row_bytes: int) -> Iterator[pa.RecordBatch]:
     full = [batch for batch in held if batch.num_rows]
     if full:
-        yield from _halved(full[0] if len(full) == 1 else pa.concat_batches(full))
+        yield from _cut(full[0] if len(full) == 1 else pa.concat_batches(full), row_bytes)
 
 
-def _halved(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    size = batch.nbytes
+def _cut(batch: pa.RecordBatch, row_bytes: int) -> Iterator[pa.RecordBatch]:
+    size = max(batch.nbytes, batch.num_rows * row_bytes)
     rows = batch.num_rows
     if size <= 2 * BLOCK or rows == 1:
         yield batch
@@ -61,11 +68,7 @@ def _halved(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     step = max(1, rows * BLOCK // size)
     step -= step % 3 if step > 3 else 0  # rows of one size then need no rest carried in base64
     for start in range(0, rows, step):
-        part = batch.slice(start, step)
-        if part.nbytes <= 2 * BLOCK or part.num_rows == 1:
-            yield part
-        else:
-            yield from _halved(part)
+        yield from _cut(batch.slice(start, step), row_bytes)
 
 
 def begun(head: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -80,7 +83,7 @@ def begun(head: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def closed(
-    head: bytes, pieces: Iterable[bytes], tail: Callable[[Exception | None], bytes]
+    head: bytes, pieces: Iterable[bytes], *, tail: Callable[[Exception | None], bytes]
 ) -> Iterator[bytes]:
     """A document as chunks, brought to its end also where the pieces end in an exception.
 

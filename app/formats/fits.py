@@ -174,7 +174,7 @@ class _Field:
         """What goes into the heap, a cell each."""
         if self.cell.is_text:
             return array.fill_null("").cast(pa.binary())
-        return item_bytes(array, self.column, self.cell)
+        return item_bytes(array, column=self.column, cell=self.cell)
 
     def descriptors(self, array: pa.Array, place: int) -> pa.Array:
         """Number and place of the items of each cell, the first of which stands at ``place`` of the heap."""
@@ -225,7 +225,7 @@ class _Table:
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         self._file.seek(0)
-        yield from ipc.open_stream(self._file)
+        return sliced(ipc.open_stream(self._file), row_bytes=self._records.size or 0)
 
     def header(self, name: str, status: Info | None) -> bytes:
         """The header of the table."""

@@ -51,7 +51,7 @@ class JsonTable:
             end = {"status": status.value, "message": status.description} if status else {"status": "OK"}
             return f"\n],\n{_dump(end)[1:-1]}\n}}\n".encode()
 
-        yield from closed(_head(result, provenance), rows.pieces(), tail)
+        yield from closed(_head(result, provenance), rows.pieces(), tail=tail)
 
 
 def _head(result: ResultStream, provenance: Provenance) -> bytes:

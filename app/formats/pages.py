@@ -61,7 +61,9 @@ class HtmlPage:
         def tail(fault: Exception | None) -> bytes:
             return _page(result.columns, provenance, rows.ending(fault))[1]
 
-        yield from closed(_page(result.columns, provenance, "")[0], _html_rows(rows, result.columns), tail)
+        yield from closed(
+            _page(result.columns, provenance, "")[0], _html_rows(rows, result.columns), tail=tail
+        )
 
 
 def _page(columns: Sequence[Column], provenance: Provenance, ending: str) -> tuple[bytes, bytes]:
@@ -113,7 +115,7 @@ class PlainText:
         def tail(fault: Exception | None) -> bytes:
             return f"\n{rows.ending(fault)}\n".encode()
 
-        yield from closed(b"", _text_rows(rows, result.columns), tail)
+        yield from closed(b"", _text_rows(rows, result.columns), tail=tail)
 
 
 def _text_rows(rows: _Counted, columns: Sequence[Column]) -> Iterator[bytes]:

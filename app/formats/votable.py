@@ -56,7 +56,7 @@ class VOTable:
         def tail(fault: Exception | None) -> bytes:
             return envelope.tail((*_status(result, rows.count, fault), *rows.warnings()))
 
-        yield from closed(envelope.head(), rows.pieces(), tail)
+        yield from closed(envelope.head(), rows.pieces(), tail=tail)
 
 
 class _Rows:
@@ -67,11 +67,9 @@ class _Rows:
         self._result = result
         self._serialization = serialization
         masked = serialization is not Serialization.BINARY
-        self._records = Records(
-            result.columns,
-            [cell_of(column.type, masked=masked) for column in result.columns],
-            masked=serialization is Serialization.BINARY2,
-        )
+        cells = [cell_of(column.type, masked=masked) for column in result.columns]
+        self._batches = sliced(result.batches, row_bytes=sum(cell.least_bytes for cell in cells))
+        self._records = Records(result.columns, cells, masked=serialization is Serialization.BINARY2)
 
     def pieces(self) -> Iterator[bytes]:
         if self._serialization is not Serialization.TABLEDATA:
@@ -79,14 +77,14 @@ class _Rows:
         return self._elements()
 
     def _blocks(self) -> Iterator[memoryview]:
-        for batch in sliced(self._result.batches):
+        for batch in self._batches:
             block = self._records.encode(batch)
             self.count += batch.num_rows
             yield block
 
     def _elements(self) -> Iterator[bytes]:
         rows = TableRows(self._result.columns)
-        for batch in sliced(self._result.batches):
+        for batch in self._batches:
             piece = rows.encode(batch)
             self.count += batch.num_rows
             yield piece

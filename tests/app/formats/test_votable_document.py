@@ -345,6 +345,14 @@ def test_chunks_are_about_a_megabyte() -> None:
             assert all(isinstance(chunk, bytes) for chunk in chunks)
 
 
+@EACH
+def test_cells_that_are_declared_wide_do_not_swell_the_chunks(serialization: Serialization) -> None:
+    wide = {column("s", "char", "20000"): [None, "a"] * 500, column("v", "double", "2000"): [None] * 1000}
+    chunks = list(VOTable(serialization).write(Sample.of(wide, repeats=1).stream(), Provenance()))
+    assert sum(map(len, chunks)) > 4_000_000
+    assert max(map(len, chunks)) < 6 * 1024 * 1024
+
+
 def test_one_huge_text_among_small_ones_is_written() -> None:
     texts = ["a"] * 1000 + ["b" * 5_000_000] + ["c"] * 1000
     sample = Sample.of({column("s", "char", "*"): texts}, repeats=1)
