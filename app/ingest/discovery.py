@@ -72,6 +72,8 @@ def discover(path: Path, collection: str | None, findings: Findings) -> list[Sto
             "right, the first a letter or digit."
         )
     root = path.expanduser().absolute()
+    if ".." in root.parts:
+        root = Path(os.path.realpath(root))
     if root.is_file():
         return [Store(collection or slug(_stem(root)), root.parent, (), (Path(os.path.realpath(root)),))]
     if not root.is_dir():
