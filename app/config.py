@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,7 +26,8 @@ def default_home() -> Path:
 
 
 def _processors() -> int:
-    return os.cpu_count() or 1
+    """Those that this process may use, which in a container may be fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _MiB = 2**20
@@ -119,6 +121,14 @@ class Config(BaseSettings):
         if not url.startswith(("http://", "https://")):
             raise ValueError(f'"{url}" is not a URL; it begins with http:// or https://')
         return url.rstrip("/")
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _addresses(cls, text: str) -> str:
+        for name in text.split(","):
+            if name.strip() not in ("", "*"):
+                ip_network(name.strip(), strict=False)
+        return text
 
     @property
     def lake(self) -> Path:

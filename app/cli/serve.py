@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging.config
 import socket
@@ -13,9 +14,12 @@ import uvicorn
 
 from app.cli.terminal import FAILED, OUT, complain, plain_errors, read_config
 from app.config import Config
+from app.factory import Service
 from app.lake import LakeError, current_name
 from app.main import create_app
 
+_GRACE = 3
+"""Time that queries have to end when the server is stopped [s]."""
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - names what an operator may have chosen
 """Address that listens to all -> one that a client on this machine can use."""
 
@@ -30,7 +34,7 @@ def serve(
     with plain_errors(LakeError), _listen(config) as listener:
         app = create_app(config)
         _greet(config, listener)
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 app,
                 access_log=False,
@@ -38,14 +42,31 @@ def serve(
                 # The service tells its own name, and reads X-Forwarded headers itself.
                 server_header=False,
                 proxy_headers=False,
-                timeout_graceful_shutdown=10,
-            )
+                timeout_graceful_shutdown=2 * _GRACE,
+            ),
+            app.state.service,
         )
         # Ctrl-C is how a server is meant to end; it has ended in good order when this comes.
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
     if not server.started:
         raise typer.Exit(FAILED)
+
+
+class _Server(uvicorn.Server):
+    """Gives queries that run a short while to end when it is to stop, then cancels them."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, wait for what runs, and stop it at last."""
+        timer = asyncio.get_running_loop().call_later(_GRACE, self._service.close)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            timer.cancel()
 
 
 def _listen(config: Config) -> socket.socket:

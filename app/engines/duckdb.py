@@ -128,6 +128,8 @@ class DuckDBEngine:
     def close(self) -> None:
         """Free what the engine holds; running sessions are cancelled."""
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
             sessions = tuple(self._sessions)
             database, self._database = self._database, None

@@ -39,6 +39,7 @@ def test_empty_variable_is_as_good_as_none(monkeypatch):
         ("BASE_URL", "gamma.example.org"),
         ("LOG_LEVEL", "chatty"),
         ("LIGHT_SLOTS", "0"),
+        ("FORWARDED_ALLOW_IPS", "127.0.0.1, proxy"),
     ],
 )
 def test_wrong_value_is_refused(monkeypatch, name, value):

@@ -8,6 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -144,33 +148,57 @@ def test_demo_says_when_the_folder_it_is_given_is_none(tmp_path):
     assert "absent" in done.stderr
 
 
-def test_serve_prints_where_it_is_and_ends_on_ctrl_c(small_home):
+@contextmanager
+def serving(home: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """A server in a process of its own: the process, its URL, and what it prints before it serves."""
     with subprocess.Popen(
         [sys.executable, "-m", "app.cli", "serve", "--port", "0"],
-        env={**clean(), "GAMMAHUB_HOME": str(small_home), "PYTHONUNBUFFERED": "1"},
+        env={**clean(), "GAMMAHUB_HOME": str(home), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as server:
-        assert server.stdout is not None
-        assert server.stderr is not None
         try:
-            lines = []
-            while not any("ingest FOLDER" in line for line in lines):
-                lines.append(server.stdout.readline())
-                assert lines[-1] or server.poll() is None
-            url = re.search(r"http://127\.0\.0\.1:\d+", "".join(lines))[0]
-            assert f'pyvo.dal.TAPService("{url}/tap")' in "".join(lines)
-            answer = httpx.get(f"{url}/tap/sync", params={"QUERY": COUNT, "FORMAT": "csv"}, timeout=20)
-            assert answer.text.split() == ["n", str(len(RELEASES))]
+            assert server.stdout is not None
+            greeting = ""
+            while "ingest FOLDER" not in greeting:
+                line = server.stdout.readline()
+                assert line or server.poll() is None
+                greeting += line
+            yield server, re.search(r"http://127\.0\.0\.1:\d+", greeting)[0], greeting
         finally:
-            server.send_signal(signal.SIGINT)
+            server.kill()
+
+
+def test_serve_prints_where_it_is_and_ends_on_ctrl_c(small_home):
+    with serving(small_home) as (server, url, greeting):
+        assert f'pyvo.dal.TAPService("{url}/tap")' in greeting
+        answer = httpx.get(f"{url}/tap/sync", params={"QUERY": COUNT, "FORMAT": "csv"}, timeout=20)
+        assert answer.text.split() == ["n", str(len(RELEASES))]
+        server.send_signal(signal.SIGINT)
         assert server.wait(15) == 0
+        assert server.stderr is not None
         log = server.stderr.read()
     assert f"request={answer.headers['x-request-id']}" in log
     assert "GET /tap/sync status=200" in log
     assert "SELECT" not in log, "the text of a query is not for the log"
     assert "Traceback" not in log
+
+
+def test_server_that_is_stopped_does_not_wait_for_a_long_query(small_home):
+    endless = "SELECT COUNT(*) AS n FROM dl3.events AS a, dl3.events AS b, dl3.events AS c WHERE a.ra < b.ra"
+    with serving(small_home) as (server, url, _), ThreadPoolExecutor() as pool:
+        asked = pool.submit(httpx.get, f"{url}/tap/sync", params={"QUERY": endless}, timeout=50)
+        time.sleep(1)
+        assert not asked.done()
+        begun = time.monotonic()
+        server.send_signal(signal.SIGTERM)
+        answer = asked.result()
+        server.wait(20)
+        assert time.monotonic() - begun < 10
+        assert server.stderr is not None
+        assert "Traceback" not in server.stderr.read()
+    assert answer.status_code == 503
 
 
 def test_port_in_use_is_told_plainly(small_home):
