@@ -65,7 +65,12 @@ class SmallTables:
 
     def from_rows(self, table: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
         """Rows as a table; a value that is absent is NULL."""
-        return pa.Table.from_pylist(list(rows), schema=self._schemas[table])
+        schema = self._schemas[table]
+        # Arrow leaves out what the schema does not name, silently.
+        unknown = {name for row in rows for name in row} - set(schema.names)
+        if unknown:
+            raise ValueError(f"dl3.{table} has no column {', '.join(sorted(unknown))}.")
+        return pa.Table.from_pylist(list(rows), schema=schema)
 
     def write(self, table: str, rows: pa.Table, collection: str | None) -> tuple[TableFile, Path]:
         """Write a file: what the snapshot is to know of it, and where it lies until it has its place."""

@@ -84,7 +84,8 @@ class _Target:
             widely = len(
                 {c for other in every if _folded(other) == _folded(name) for c in self.by_collection[other]}
             )
-            return (-widely, -alike, -self.careful[name], -self.names[name], len(name), name)
+            # "PKS 2155-304 (flare)" says more than the name of the object.
+            return (-widely, -alike, "(" in name, -self.careful[name], -self.names[name], len(name), name)
 
         return sorted(every, key=rank)
 
@@ -113,12 +114,12 @@ def find_targets(sightings: Sequence[Sighting]) -> tuple[list[dict[str, Any]], l
         rows.append(
             {
                 "target_name": name,
-                "ra": target.ra,
-                "dec": target.dec,
+                "target_ra": target.ra,
+                "target_dec": target.dec,
                 "aliases": "; ".join(other for other in target.spellings if other != name) or None,
-                "n_observations": len(members),
+                "target_observations": len(members),
                 "n_collections": len({member.collection for member in members}),
-                "total_livetime": sum(member.livetime or 0.0 for member in members),
+                "target_livetime": sum(member.livetime or 0.0 for member in members),
             }
         )
     return sorted(rows, key=lambda row: str(row["target_name"])), of_each
@@ -219,5 +220,5 @@ def _place_name(ra: float, dec: float) -> str:
 
 def _folded(name: str) -> str:
     """A name as far as spelling does not matter: CrabNebula, Crab nebula."""
-    plain = re.sub(r"[^a-z0-9+.-]", "", name.lower())
+    plain = re.sub(r"\(.*?\)|[^a-z0-9+.-]", "", name.lower())
     return plain.removesuffix("nebula") or plain
