@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pyarrow import ipc, parquet
 
+from adql.types import TEXT
 from app.formats.base import Provenance, status_after
 from app.formats.chunks import begun, sliced
 from app.formats.votable import described
@@ -71,7 +72,9 @@ class Parquet:
         sink = _Sink()
         rows = 0
         schema = _schema(result)
-        writer = parquet.ParquetWriter(sink, schema, compression="zstd")
+        texts = [column.name for column in result.columns if column.type.datatype in TEXT]
+        # A dictionary of numbers costs three times the CPU and a third more bytes: events hardly repeat them.
+        writer = parquet.ParquetWriter(sink, schema, compression="zstd", use_dictionary=texts)
         for table in _grouped(result, schema):
             writer.write_table(table, row_group_size=table.num_rows)
             rows += table.num_rows

@@ -96,17 +96,23 @@ def closed(
     tail
         The end of the document after all pieces, or after this exception.
     """
-    chunks = begun(head, pieces)
-    yield next(chunks)
+    yield from begun(head, _ended(pieces, tail))
+
+
+def _ended(pieces: Iterable[bytes], tail: Callable[[Exception | None], bytes]) -> Iterator[bytes]:
+    iterator = iter(pieces)
+    any_yet = False
     while True:
         try:
-            chunk = next(chunks)
+            piece = next(iterator)
         except StopIteration:
             break
         except Exception as fault:
-            yield tail(fault)
+            if any_yet:
+                yield tail(fault)
             raise
-        yield chunk
+        any_yet = True
+        yield piece
     yield tail(None)
 
 

@@ -139,7 +139,7 @@ def test_rows_are_whole_across_the_borders_of_chunks(serialization: Serializatio
     }
     sample = Sample.of(values, repeats=1)
     chunks = list(VOTable(serialization).write(sample.stream(7, 30_000), Provenance()))
-    assert all(len(chunk) >= 256 * 1024 for chunk in chunks[1:-2])
+    assert all(len(chunk) >= 256 * 1024 for chunk in chunks[1:-1])
     if rows > 60_000 and serialization is not Serialization.BINARY2:
         return  # astropy takes long to read; the chunks of one serialisation that vary in length will do
     table = read(b"".join(chunks))
