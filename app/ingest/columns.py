@@ -128,8 +128,10 @@ class EventColumns:
         number = 1
         while True:
             name = base if number == 1 else f"{base}_{number}"
-            taken = name in used or (number > 1 and name in taken_names())
-            if not taken and (name not in self._columns or self._conversion(name, source, unit) is not None):
+            is_taken = name in used or name in taken_names()
+            if not is_taken and (
+                name not in self._columns or self._conversion(name, source, unit) is not None
+            ):
                 return name
             number += 1
 

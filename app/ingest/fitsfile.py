@@ -102,7 +102,11 @@ class FitsFile:
             self._file = path.open("rb")
         except OSError as error:
             raise FileRejected(f"It cannot be read: {error.strerror}.") from error
-        self._source = _source(self._file)
+        try:
+            self._source = _source(self._file)
+        except BaseException:
+            self._file.close()
+            raise
 
     def __enter__(self) -> FitsFile:
         return self
@@ -130,18 +134,22 @@ class FitsFile:
         if number == 0:
             _check_beginning(block)
         elif not block.startswith(b"XTENSION"):
-            # FITS 4.0 section 3.5: what follows the last extension is no business of a reader.
+            # FITS 4.0 section 3.5: what follows the last extension is no business of a reader, but that a
+            # compressed stream is whole shows at its end.
+            self._source.skip(_LARGEST)
             return None
         blocks = [block]
         while not _has_end(blocks[-1]):
             block = self._source.read(BLOCK)
-            if len(block) < CARD:
+            if not block:
                 raise FileRejected(f"It is truncated: the header of {place} has no END.")
             if len(blocks) >= _HEADER_BLOCKS:
                 raise FileRejected(
                     f"The header of {place} has more than {_HEADER_BLOCKS * BLOCK // CARD} cards and no END."
                 )
             blocks.append(block)
+        if len(blocks[-1]) < BLOCK:
+            raise FileRejected(f"It is truncated: it ends within the header of {place}.")
         return b"".join(blocks)
 
 

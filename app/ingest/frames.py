@@ -34,7 +34,7 @@ class CelestialFrame:
         """The equatorial frame that a header declares, and what had to be assumed.
 
         RADESYS, RADECSYS in older files, and EQUINOX: FITS 4.0 section 8.3. FK5 of equinox J2000 is taken as
-        ICRS, which it equals to 0.025 arcsec: "We recommend you by default assume RA / DEC is in the ICRS
+        ICRS, which it equals to 0.04 arcsec: "We recommend you by default assume RA / DEC is in the ICRS
         frame" (GADF 0.2 and 0.3, Coordinates, RA / DEC). Most releases write FK5 and mean it no closer than
         that, in columns of 32 bits that hold a right ascension to 0.1 arcsec; so the numbers of the files
         stay what they are.

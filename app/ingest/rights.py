@@ -67,7 +67,9 @@ _CONDITION_MET = re.compile(
     re.IGNORECASE,
 )
 
-_SOFTWARE = re.compile(r"\bredistributions? (?:of|in) (?:source|binary)\b|\bthe software\b", re.IGNORECASE)
+_SOFTWARE = re.compile(
+    r"\bredistributions? (?:and use )?(?:of|in) (?:source|binary)\b|\bthe software\b", re.IGNORECASE
+)
 """Licences of programs ("all rights reserved" opens BSD's): they grant what the phrase seems to deny."""
 
 

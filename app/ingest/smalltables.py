@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ class SmallTables:
                 )
         return pa.concat_tables([self._schemas[table].empty_table(), *found])
 
-    def from_rows(self, table: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    def from_rows(self, table: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
         """Rows as a table; a value that is absent is NULL."""
         schema = self._schemas[table]
         # Arrow leaves out what the schema does not name, silently.

@@ -85,7 +85,8 @@ class _Target:
                 {c for other in every if _folded(other) == _folded(name) for c in self.by_collection[other]}
             )
             # "PKS 2155-304 (flare)" says more than the name of the object.
-            return (-widely, -alike, "(" in name, -self.careful[name], -self.names[name], len(name), name)
+            plainly = "(" in name or name == name.lower()
+            return (-widely, -alike, plainly, -self.careful[name], -self.names[name], len(name), name)
 
         return sorted(every, key=rank)
 

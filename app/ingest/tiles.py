@@ -140,9 +140,9 @@ def _write(piece: Piece, schema: pa.Schema, collection: str, target: Path, name:
 def parquet_options(schema: pa.Schema) -> dict[str, object]:
     """How the columns of events are written.
 
-    Measured on 1.5 million real events (``tests/benchmarks/ingest_encodings.py``): reals split into streams of
-    bytes and integers as differences, under zstd 1, take 0.9 of the bytes, 0.5 of the time to write and 0.6
-    of the time to read that plain values under zstd 3 take. DuckDB, Spark 4.3 and the Hive in it read them.
+    Measured on 1.5 million real events (``tests/benchmarks/ingest_encodings.py``): reals split into streams
+    of bytes and integers as differences, under zstd 1, take 0.9 of the bytes, 0.5 of the time to write and
+    0.6 of the time to read that plain values under zstd 3 take. DuckDB 2.0 and Spark 4.3 read them.
     """
     few = [field.name for field in schema if pa.types.is_string(field.type)] + ["obs_id"]
     reals = {field.name: "BYTE_STREAM_SPLIT" for field in schema if pa.types.is_floating(field.type)}
