@@ -86,8 +86,10 @@ class Config(BaseSettings):
     """Threads of the embedded engine, all queries together."""
     light_slots: Annotated[int, Field(ge=1, le=1024)] = 8
     """Queries that read little and may run at a time."""
-    heavy_slots: Annotated[int, Field(ge=1, le=1024)] = 2
-    """Queries that read much and may run at a time."""
+    heavy_slots: Annotated[int, Field(ge=1, le=1024)] = Field(
+        default_factory=lambda: max(1, _processors() // 2)
+    )
+    """Queries that read much and may run at a time; each uses every thread, so that more gain nothing."""
     light_bytes: ByteSize = Field(default=ByteSize(64 * _MiB), ge=0)
     """A query that has at most these bytes of files to read is a light one."""
     queue_length: Annotated[int, Field(ge=0)] = 64
