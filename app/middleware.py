@@ -9,6 +9,7 @@ import secrets
 import time
 from contextvars import ContextVar
 from importlib.metadata import version
+from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -136,13 +137,18 @@ class Journal:
             client = scope.get("client")
             LOG.info(
                 "%s %s status=%d bytes=%d seconds=%.3f client=%s",
-                scope["method"],
-                scope["path"],
+                _one_word(scope["method"]),
+                _one_word(scope["path"]),
                 status,
                 size,
                 time.monotonic() - begun,
-                client[0] if client else "-",
+                _one_word(client[0]) if client else "-",
             )
+
+
+def _one_word(text: str) -> str:
+    """A text of a client such that it can neither end a line of the log nor look like another field."""
+    return quote(text[:200], safe="/:[]")
 
 
 class RequestIdFilter(logging.Filter):

@@ -175,3 +175,13 @@ def test_odd_paths_are_plain_404(client, path):
     answer = client.get(path)
     assert answer.status_code == 404
     assert "text/plain" in answer.headers["content-type"]
+
+
+def test_no_request_forges_a_line_of_the_log(client, caplog):
+    caplog.set_level("INFO", logger="gammahub.access")
+    client.get("/x%0D%0A2026-01-01 INFO gammahub.access GET / status=200%1b[31m")
+    (record,) = [
+        record for record in caplog.records if record.name == "gammahub.access" and "/x" in record.message
+    ]
+    assert record.message.startswith("GET /x%0D%0A2026-01-01%20INFO")
+    assert "status%3D200%1B" in record.message
