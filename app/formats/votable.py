@@ -23,6 +23,8 @@ NAMESPACE = "http://www.ivoa.net/xml/VOTable/v1.3"
 """Of every VOTable from 1.3 on (VOTable 1.4 section 3)."""
 VERSION = "1.4"
 """The first one with TIMESYS; what it lacks of 1.5 is not needed here, and its readers are more."""
+_INFO_UCDS = {"citation": "meta.bib"}
+"""DALI 1.1 section 4.4.3."""
 _ROWS = etree.ProcessingInstruction("rows")
 """Holds the place of the rows; no text of a document can look like it."""
 
@@ -223,7 +225,7 @@ def _description(text: str) -> etree._Element:
 
 
 def _info(info: Info) -> etree._Element:
-    element = _element("INFO", name=info.name, value=info.value)
+    element = _element("INFO", name=info.name, value=info.value, ucd=_INFO_UCDS.get(info.name))
     element.text = legible(info.description) or None
     return element
 

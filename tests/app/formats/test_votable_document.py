@@ -92,6 +92,7 @@ def test_status_and_provenance_come_before_the_table(serialization: Serializatio
         ("query", "SELECT 'a\tb\n' <>", "what was asked"),
         ("citation", "H.E.S.S. 2018 & co", None),
     ]
+    assert resource[2].get("ucd") == "meta.bib"
 
 
 @EACH
