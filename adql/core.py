@@ -40,6 +40,13 @@ class Field(Expr):
 
 
 @dataclass(frozen=True, slots=True)
+class Local(Expr):
+    """A name that ``let``, ``count_over`` or ``sum_over`` gives a value to, inside of it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Op(Expr):
     """An operation on values, by its own name (``add``, ``eq``, ``ln``, ``case`` ...)."""
 
@@ -110,6 +117,15 @@ class CommonSource(Relation):
 
     alias: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowsSource(Relation):
+    """A few rows of whole numbers."""
+
+    alias: str
+    names: tuple[str, ...]
+    rows: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +266,10 @@ _FOLDED = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
+    "neg_integer": lambda a: -a,
+    "add_integer": lambda a, b: a + b,
+    "sub_integer": lambda a, b: a - b,
+    "mul_integer": lambda a, b: a * b,
     "div": lambda a, b: a / b,
     "idiv": lambda a, b: int(a / b) if abs(a) < 1 << 52 and abs(b) < 1 << 52 else None,
     "to_double": float,

@@ -5,14 +5,29 @@ table is collected for pruning.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from adql import core, geometry
-from adql.core import BOOLEAN, Expr, Field, Literal, Op, constant
+from adql import core, crossmatch, geometry, healpix
+from adql.core import BOOLEAN, Expr, Field, Literal, Op, conjuncts, constant
 from adql.errors import LimitError
-from adql.pruning import Cone, Interval, Region, Restriction, Scalar
-from adql.types import INT
-from adql.values import number
+from adql.facts import (
+    COMPARISONS,
+    Inside,
+    Key,
+    Known,
+    Place,
+    both_ways,
+    either,
+    key_of,
+    learn,
+    place_of,
+    spatial,
+)
+from adql.geometry import Shape
+from adql.pruning import Region, Restriction
+from adql.schema import Table
+from adql.types import INT, LONG, STRING
+from adql.values import number, text
 
 MAX_EXPANDED = 200_000
 """Bound on the size of the SQL that nested functions may grow to; each writes its argument more than once."""
@@ -23,189 +38,380 @@ def lower(query: core.Query, *, maxrec: int | None = None) -> core.Query:
 
     One row more than allowed tells an overflow (TAP 1.1 section 2.7.4).
     """
-    lowered = _query(query)
+    lowered = _Lowering(query).root(query)
     if maxrec is None:
         return lowered
     limit = maxrec + 1
     return replace(lowered, limit=limit if lowered.limit is None else min(lowered.limit, limit))
 
 
-def _query(query: core.Query) -> core.Query:
-    return replace(
-        query,
-        body=_body(query.body),
-        hidden=tuple(_item(item) for item in query.hidden),
-        common=tuple(core.CommonQuery(common.name, _query(common.query)) for common in query.common),
-    )
+class _Lowering:
+    """Lowers one query; holds what is shared by all its parts."""
 
+    def __init__(self, query: core.Query) -> None:
+        self.tables: dict[str, Table] = {}
+        """Alias -> table, of the tables met so far; aliases are unique in a query."""
+        self.queries = {item.name: item.query for item in query.common}
+        """The queries of WITH."""
+        self.common: dict[str, list[Known]] = {}
+        """Name of a query of WITH -> for each use of it, what is asked of its outputs by position."""
 
-def _body(body: core.Body) -> core.Body:
-    if isinstance(body, core.SetOperation):
-        return replace(body, left=_query(body.left), right=_query(body.right))
-    assert isinstance(body, core.Select)
-    return replace(
-        body,
-        items=tuple(_item(item) for item in body.items),
-        source=_source(body.source, _restrictions(body)),
-        where=_lowered(body.where),
-        group_by=tuple(_checked(_expr(term)) for term in body.group_by),
-        having=_lowered(body.having),
-    )
+    def root(self, query: core.Query) -> core.Query:
+        """The whole query; queries of WITH after those that use them, for what these ask of them."""
+        main = self._query(replace(query, common=()))
+        lowered = []
+        for item in reversed(query.common):
+            asked = either(self.common.pop(item.name, []))
+            lowered.append(core.CommonQuery(item.name, self._query(item.query, asked)))
+        return replace(main, common=tuple(reversed(lowered)))
 
+    # Queries
 
-def _item(item: core.Item) -> core.Item:
-    expr = item.expr
-    if isinstance(expr, Op) and expr.name in ("point", "circle", "box", "polygon"):
-        expr = geometry.as_array(replace(expr, args=tuple(_expr(arg) for arg in expr.args)))
-    return core.Item(_checked(_expr(expr)), item.name)
+    def _query(self, query: core.Query, asked: Known | None = None) -> core.Query:
+        """A query.
 
+        Parameters
+        ----------
+        asked
+            What is known of the rows that are wanted of it, under the relation '' and its outputs' names.
+        """
+        if query.limit is not None or query.offset is not None:
+            asked = None
+        body = self._body(query, asked or Known())
+        hidden = tuple(self._item(item) for item in query.hidden)
+        common = tuple(core.CommonQuery(item.name, self._query(item.query)) for item in query.common)
+        return replace(query, body=body, hidden=hidden, common=common)
 
-def _lowered(condition: Expr | None) -> Expr | None:
-    return None if condition is None else _checked(_expr(condition))
-
-
-def _source(source: core.Relation, restrictions: Mapping[str, Restriction]) -> core.Relation:
-    match source:
-        case core.TableSource(alias=alias):
-            return replace(source, restriction=restrictions.get(alias, Restriction()))
-        case core.QuerySource(query=query):
-            return replace(source, query=_query(query))
-        case core.JoinSource(left=left, right=right, condition=condition):
-            return replace(
-                source,
-                left=_source(left, restrictions),
-                right=_source(right, restrictions),
-                condition=_lowered(condition),
+    def _body(self, query: core.Query, asked: Known) -> core.Body:
+        body = query.body
+        if isinstance(body, core.SetOperation):
+            left, right = (
+                self._query(side, _renamed(asked, dict(zip(query.names, side.names, strict=True))))
+                for side in (body.left, body.right)
             )
-    return source
+            return replace(body, left=left, right=right)
+        assert isinstance(body, core.Select)
+        return self._select(body, asked)
 
+    def _select(self, select: core.Select, asked: Known) -> core.Select:
+        for table in _tables(select.source):
+            self.tables[table.alias] = table.table
+        conditions = [*conjuncts(select.where), *_join_conditions(select.source)]
+        known = learn(conditions, self._shape, _within(asked, select))
+        select = crossmatch.prepared(select, self._shape, self.queries)
+        return replace(
+            select,
+            items=tuple(self._item(item) for item in select.items),
+            source=self._source(select.source, known),
+            where=self._filter(select.where),
+            group_by=tuple(_checked(self._expr(term)) for term in select.group_by),
+            having=self._filter(select.having),
+        )
 
-# Expressions
+    def _item(self, item: core.Item) -> core.Item:
+        return core.Item(_checked(self._expr(item.expr)), item.name)
 
+    def _filter(self, condition: Expr | None) -> Expr | None:
+        return None if condition is None else _checked(self._condition(condition, filters=True))
 
-def _expr(expr: Expr) -> Expr:
-    match expr:
-        case Op(name=name) if name in _COMPARISONS and (predicate := _predicate(expr)) is not None:
-            return predicate
-        case Op(name="contains" | "intersects"):
-            condition = _geometry_condition(expr)
-            flag = (condition, Literal(INT, 1), Op(BOOLEAN, "not", (condition,)), Literal(INT, 0))
-            return Op(INT, "case", flag)
-        case Op(name="distance", args=args):
-            lowered = tuple(_expr(arg) for arg in args)
-            return geometry.distance(lowered[:2], lowered[2:])
-        case Op(args=args):
-            return replace(expr, args=tuple(_expr(arg) for arg in args))
-        case core.Aggregate(args=args):
-            return replace(expr, args=tuple(_expr(arg) for arg in args))
-        case core.ScalarQuery(query=query) | core.ExistsQuery(query=query):
-            return replace(expr, query=_query(query))
-        case core.InSelect(operand=operand, query=query):
-            return replace(expr, operand=_expr(operand), query=_query(query))
-    return expr
+    # Relations
 
+    def _source(self, source: core.Relation, known: Known) -> core.Relation:
+        match source:
+            case core.TableSource(alias=alias, table=table):
+                return replace(source, restriction=_restriction(known, alias, table, self.tables))
+            case core.QuerySource(alias=alias, query=query):
+                return replace(source, query=self._query(query, _of(known, alias)))
+            case core.CommonSource(alias=alias, name=name):
+                self.common.setdefault(name, []).append(_of(known, alias))
+            case core.JoinSource(left=left, right=right, condition=condition):
+                return replace(
+                    source,
+                    left=self._source(left, known),
+                    right=self._source(right, known),
+                    condition=self._filter(condition),
+                )
+        return source
 
-_COMPARISONS = {
-    "eq": lambda a, b: a == b,
-    "ne": lambda a, b: a != b,
-    "lt": lambda a, b: a < b,
-    "le": lambda a, b: a <= b,
-    "gt": lambda a, b: a > b,
-    "ge": lambda a, b: a >= b,
-}
+    # Conditions
 
-_MIRRORED = {"eq": "eq", "ne": "ne", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
+    def _condition(self, expr: Expr, *, filters: bool) -> Expr:
+        """A condition.
 
+        Parameters
+        ----------
+        filters
+            True where NULL is as good as false, so that a condition may be written shorter and boxes added.
+        """
+        match expr:
+            case Op(name="and" | "or", args=args):
+                return replace(expr, args=tuple(self._condition(arg, filters=filters) for arg in args))
+            case Op(name="not", args=(arg,)):
+                return replace(expr, args=(self._condition(arg, filters=False),))
+            case Op(name=name) if name in COMPARISONS:
+                predicate = self._predicate(expr, filters=filters)
+                if predicate is not None:
+                    boxes = self._boxes(expr) if filters else ()
+                    return Op(BOOLEAN, "and", (*boxes, predicate)) if boxes else predicate
+        return self._expr(expr)
 
-def _predicate(comparison: Op) -> Expr | None:
-    """``CONTAINS(...) = 1`` as the bare condition, ``DISTANCE(...) < r`` without inverse functions."""
-    for operator, left, right in _both_ways(comparison):
-        bound = constant(right)
-        if not isinstance(left, Op) or not isinstance(bound, int | float):
-            continue
-        if left.name in ("contains", "intersects"):
-            holds = tuple(_COMPARISONS[operator](flag, bound) for flag in (0, 1))
-            if holds == (False, True):
-                return _boxed(_cone(comparison), _geometry_condition(left))
-            if holds == (True, False):
-                return Op(BOOLEAN, "not", (_geometry_condition(left),))
-        if left.name == "distance" and operator in ("lt", "le"):
-            args = tuple(_expr(arg) for arg in left.args)
-            return _boxed(_cone(comparison), geometry.is_nearer(args[:2], args[2:], right, operator))
-    return None
-
-
-def _both_ways(comparison: Op) -> Iterator[tuple[str, Expr, Expr]]:
-    left, right = comparison.args
-    yield comparison.name, left, right
-    yield _MIRRORED[comparison.name], right, left
-
-
-def _geometry_condition(expr: Op) -> Expr:
-    first, second = (_expr(arg) for arg in expr.args)
-    return geometry.contains(first, second) if expr.name == "contains" else geometry.intersects(first, second)
-
-
-def _boxed(cone: _LocatedCone | None, condition: Expr) -> Expr:
-    """The condition with a box before it that an engine can prune row groups by."""
-    if cone is None:
-        return condition
-    low, high = geometry.latitudes_around(cone.cone.lat, cone.cone.radius)
-    tests = [Op(BOOLEAN, "ge", (cone.lat, number(low))), Op(BOOLEAN, "le", (cone.lat, number(high)))]
-    return Op(BOOLEAN, "and", (*tests, condition))
-
-
-@dataclass(frozen=True, slots=True)
-class _LocatedCone:
-    """A constant circle and the position that must lie in it."""
-
-    lon: Expr
-    lat: Expr
-    cone: Cone
-
-
-def _cone(condition: Expr) -> _LocatedCone | None:
-    """The circle that a condition confines a position to, however it is written; None if it does not."""
-    if not isinstance(condition, Op) or condition.name not in _COMPARISONS:
+    def _predicate(self, comparison: Op, *, filters: bool) -> Expr | None:
+        """``CONTAINS(...) = 1`` as the bare condition, ``DISTANCE(...) < r`` without inverse functions."""
+        for operator, left, right in both_ways(comparison):
+            if not isinstance(left, Op):
+                continue
+            bound = constant(right)
+            if left.name in ("contains", "intersects") and isinstance(bound, int | float):
+                holds = tuple(COMPARISONS[operator](flag, bound) for flag in (0, 1))
+                if holds in ((False, True), (True, False)):
+                    return self._relation(left, holds=holds[1], filters=filters)
+            if left.name == "distance" and operator in ("lt", "le", "gt", "ge"):
+                return self._nearness(left, operator, right, filters=filters)
         return None
-    for operator, expr, bound in _both_ways(condition):
-        value = constant(bound)
-        if not isinstance(expr, Op) or not isinstance(value, int | float):
-            continue
-        if expr.name == "distance" and operator in ("lt", "le"):
-            pairs = ((expr.args[:2], expr.args[2:]), (expr.args[2:], expr.args[:2]))
-            return next(filter(None, (_located(point, (*centre, bound)) for point, centre in pairs)), None)
-        holds = tuple(_COMPARISONS[operator](flag, value) for flag in (0, 1))
-        if expr.name in ("contains", "intersects") and holds == (False, True):
-            shapes = (
-                sorted(expr.args, key=geometry.shape, reverse=True)
-                if expr.name == "intersects"
-                else expr.args
+
+    def _relation(self, predicate: Op, *, holds: bool, filters: bool) -> Expr:
+        """The condition that CONTAINS or INTERSECTS gives 1, or 0."""
+        shapes = self._shapes(predicate)
+        condition = _RELATIONS[predicate.name](*shapes)
+        if holds and filters and isinstance(condition, Expr):
+            return condition
+        met = geometry.condition(condition)
+        return self._unless_unknown(met if holds else Op(BOOLEAN, "not", (met,)), shapes, filters=filters)
+
+    def _nearness(self, distance: Op, operator: str, bound: Expr, *, filters: bool) -> Expr:
+        shapes = self._shapes(distance)
+        first, second = shapes
+        assert isinstance(first, geometry.Point)
+        assert isinstance(second, geometry.Point)
+        nearer = {"lt": "lt", "le": "le", "gt": "le", "ge": "lt"}[operator]
+        radius = geometry.scalar(self._expr(bound))
+        condition = geometry.is_nearer(first.position, second.position, radius, nearer)
+        met = geometry.condition(condition)
+        if operator in ("gt", "ge"):
+            met = Op(BOOLEAN, "not", (met,))
+        if isinstance(condition, Expr):
+            return met
+        return self._unless_unknown(met, shapes, filters=filters)
+
+    def _unless_unknown(self, condition: Expr, shapes: Sequence[Shape], *, filters: bool) -> Expr:
+        """The condition, NULL where a shape is; where it filters, false."""
+        unknown = [test for shape in shapes for test in geometry.is_unknown(shape)]
+        if not unknown:
+            return condition
+        known = tuple(Op(BOOLEAN, "not", (test,)) for test in unknown)
+        if filters:
+            return Op(BOOLEAN, "and", (*known, condition))
+        return Op(BOOLEAN, "case", (core.all_of(known) or condition, condition))
+
+    def _boxes(self, comparison: Op) -> tuple[Expr, ...]:
+        """Plain ranges of the columns that a condition confines: engines prune by them."""
+        boxes: list[Expr] = []
+        for fact in spatial(comparison, self._shape):
+            if isinstance(fact, Inside):
+                place = place_of(fact.position)
+                if place is not None:
+                    boxes += self._box(place, fact)
+        return tuple(boxes)
+
+    def _box(self, place: Place, fact: Inside) -> list[Expr]:
+        box = geometry.box_around(fact.region)
+        if box is None:
+            return []
+        lon, lat = (geometry.expression(angle) for angle in (fact.position.lon, fact.position.lat))
+        tests: list[Expr] = [
+            Op(BOOLEAN, "ge", (lat, number(box.south))),
+            Op(BOOLEAN, "le", (lat, number(box.north))),
+        ]
+        if box.west is not None and box.east is not None and self._is_sky(place):
+            ends: tuple[Expr, ...] = (
+                Op(BOOLEAN, "ge", (lon, number(box.west))),
+                Op(BOOLEAN, "le", (lon, number(box.east))),
             )
-            point, circle = shapes
-            if (geometry.shape(point), geometry.shape(circle)) == ("point", "circle"):
-                return _located(geometry.parts(point), geometry.parts(circle))
-    return None
+            tests += ends if box.west <= box.east else [Op(BOOLEAN, "or", ends)]
+        return tests
+
+    def _is_sky(self, place: Place) -> bool:
+        """True for the position columns of a table, whose longitudes run from 0 to 360."""
+        table = self.tables.get(place[0].relation)
+        return table is not None and table.sky is not None and _sky_place(place[0].relation, table) == place
+
+    # Expressions
+
+    def _expr(self, expr: Expr) -> Expr:
+        """A value as an engine holds it: geometries as arrays."""
+        match expr:
+            case Op(name=name) if name in geometry.NAMES:
+                return self._geometry_value(expr)
+            case Op(name=name) if name in _LOWERED:
+                return self._lowered(expr)
+            case Op(name="case", args=args):
+                last = len(args) - 1 if len(args) % 2 else -1
+                return replace(
+                    expr,
+                    args=tuple(
+                        self._expr(arg) if index % 2 or index == last else self._condition(arg, filters=True)
+                        for index, arg in enumerate(args)
+                    ),
+                )
+            case Op(name="and" | "or" | "not"):
+                return self._condition(expr, filters=False)
+            case Op(name=name) if name in COMPARISONS:
+                predicate = self._predicate(expr, filters=False)
+                return predicate or replace(expr, args=tuple(self._expr(arg) for arg in expr.args))
+            case Op(args=args):
+                return replace(expr, args=tuple(self._expr(arg) for arg in args))
+            case core.Aggregate(args=args):
+                return replace(expr, args=tuple(self._expr(arg) for arg in args))
+            case core.ScalarQuery(query=query) | core.ExistsQuery(query=query):
+                return replace(expr, query=self._query(query))
+            case core.InSelect(operand=operand, query=query):
+                return replace(expr, operand=self._expr(operand), query=self._query(query))
+        return expr
+
+    def _lowered(self, expr: Op) -> Expr:
+        """A function of geometries that gives a number, a text or a flag."""
+        match expr.name:
+            case "contains" | "intersects":
+                return self._flag(expr)
+            case "distance":
+                first, second = (self._position(arg) for arg in expr.args)
+                return geometry.expression(geometry.distance(first, second))
+            case "coordinate":
+                position = self._position(expr.args[0])
+                is_lat = isinstance(expr.args[1], Literal) and expr.args[1].value == 2
+                return geometry.expression(position.lat if is_lat else position.lon)
+            case "area":
+                shape = self._shape(expr.args[0])
+                area = geometry.expression(geometry.area(shape))
+                unknown = geometry.is_unknown(shape)
+                return _unless(unknown, area) if constant(area) is not None else area
+            case "geometry_text":
+                return self._written(expr.args[0])
+        order, lon, lat = expr.args
+        return self._cell(order, self._expr(lon), self._expr(lat))
+
+    def _flag(self, predicate: Op) -> Expr:
+        """CONTAINS or INTERSECTS as a number: NULL where a geometry is NULL."""
+        shapes = self._shapes(predicate)
+        met = geometry.condition(_RELATIONS[predicate.name](*shapes))
+        unknown = [test for shape in shapes for test in geometry.is_unknown(shape)]
+        parts: list[Expr] = []
+        if unknown:
+            parts += [
+                unknown[0] if len(unknown) == 1 else Op(BOOLEAN, "or", tuple(unknown)),
+                Literal(INT, None),
+            ]
+        parts += [met, Literal(INT, 1)]
+        if all(_is_plain(shape) for shape in shapes):
+            parts.append(Literal(INT, 0))
+        else:
+            parts += [Op(BOOLEAN, "not", (met,)), Literal(INT, 0)]
+        return Op(INT, "case", tuple(parts))
+
+    def _cell(self, order: Expr, lon: Expr, lat: Expr) -> Expr:
+        """The HEALPix cell of a position: of the column that holds it at a finer order, else computed."""
+        assert isinstance(order, Literal)
+        assert isinstance(order.value, int)
+        return self._stored_cell(order.value, lon, lat) or healpix.index_expr(order.value, lon, lat)
+
+    def _stored_cell(self, order: int, lon: Expr, lat: Expr) -> Expr | None:
+        place = place_of(geometry.Position(lon, lat))
+        if place is None or not self._is_sky(place):
+            return None
+        table = self.tables[place[0].relation]
+        if table.sky is None or order > table.sky.order:
+            return None
+        column = table.column(table.sky.healpix)
+        cell: Expr = Field(column.type, place[0].relation, column.name)
+        if column.type != LONG:
+            cell = Op(LONG, "to_bigint", (cell,))
+        shift = 1 << 2 * (table.sky.order - order)
+        return Op(LONG, "idiv", (cell, Literal(LONG, shift))) if shift > 1 else cell
+
+    # Geometries
+
+    def _shapes(self, function: Op) -> tuple[Shape, Shape]:
+        first, second = function.args
+        return self._shape(first, "i"), self._shape(second, "j")
+
+    def _shape(self, expr: Expr, variable: str = "i") -> Shape:
+        return geometry.shape_of(self._geometry(expr), variable)
+
+    def _position(self, expr: Expr) -> geometry.Position:
+        shape = self._shape(expr)
+        assert isinstance(shape, geometry.Point)
+        return shape.position
+
+    def _geometry(self, expr: Expr) -> Expr:
+        """A geometry with the numbers in it lowered."""
+        if not isinstance(expr, Op) or expr.name not in geometry.NAMES:
+            return self._expr(expr)
+        if expr.name == "centroid":
+            position = geometry.centre(self._shape(expr.args[0]))
+            return Op(
+                expr.type, "point", (geometry.expression(position.lon), geometry.expression(position.lat))
+            )
+        if expr.name == "moc_of":
+            return replace(expr, args=(expr.args[0], self._geometry(expr.args[1])))
+        return replace(expr, args=tuple(self._expr(arg) for arg in expr.args))
+
+    def _geometry_value(self, expr: Op) -> Expr:
+        """A geometry in a select list, in its DALI 1.1 form (section 3.3): an array of numbers, or NULL."""
+        shape = self._shape(expr)
+        if isinstance(shape, geometry.Region):
+            return shape.text
+        if isinstance(shape, geometry.Moc):
+            return text(str(shape))
+        if isinstance(shape, geometry.CellOf):
+            cell = self._cell(
+                Literal(INT, shape.order), *map(geometry.expression, (shape.position.lon, shape.position.lat))
+            )
+            return Op(STRING, "concat", (text(f"{shape.order}/"), Op(STRING, "to_text", (cell,))))
+        array = Op(expr.type, "array", geometry.numbers_of(shape))
+        return _unless(geometry.is_unknown(shape), array)
+
+    def _written(self, expr: Expr) -> Expr:
+        """A geometry as DALI text: its numbers with blanks between."""
+        shape = self._shape(expr)
+        if isinstance(shape, geometry.Region | geometry.Moc | geometry.CellOf):
+            return self._expr(expr)
+        if isinstance(shape, geometry.Polygon) and shape.array is not None:
+            return Op(STRING, "joined_numbers", (shape.array,))
+        words: Expr | None = None
+        for each in geometry.numbers_of(shape):
+            known = constant(each)
+            word: Expr = (
+                text(repr(float(known))) if isinstance(known, int | float) else Op(STRING, "to_text", (each,))
+            )
+            if words is None:
+                words = word
+            else:
+                words = Op(STRING, "concat", (Op(STRING, "concat", (words, text(" "))), word))
+        assert words is not None
+        return words
 
 
-def _located(point: Sequence[Expr], circle: Sequence[Expr]) -> _LocatedCone | None:
-    numbers = [value for value in map(constant, circle) if isinstance(value, int | float)]
-    if len(numbers) != 3 or abs(numbers[1]) > 90 or not 0 <= numbers[2] <= 180:
-        return None
-    return _LocatedCone(point[0], point[1], Cone(*map(float, numbers)))
+_RELATIONS = {"contains": geometry.contains, "intersects": geometry.intersects}
+
+_LOWERED = frozenset(["contains", "intersects", "distance", "coordinate", "area", "geometry_text", "healpix"])
 
 
-# What holds for every row of a table
+def _is_plain(shape: Shape) -> bool:
+    """True if its NULLs can be told from its numbers."""
+    if isinstance(shape, geometry.Polygon):
+        return shape.array is None
+    return not isinstance(shape, geometry.Region)
 
 
-def _restrictions(select: core.Select) -> dict[str, Restriction]:
-    """Alias of a table of FROM -> what its rows must meet, from WHERE and the conditions of inner joins."""
-    tables = {source.alias: source for source in _tables(select.source)}
-    conditions = [*core.conjuncts(select.where), *_join_conditions(select.source)]
-    facts = _Facts(tables)
-    for condition in conditions:
-        facts.learn(condition)
-    return {alias: facts.restriction(alias) for alias in tables}
+def _unless(unknown: Sequence[Expr], value: Expr) -> Expr:
+    """The value, NULL where one of the conditions holds."""
+    if not unknown:
+        return value
+    missing = unknown[0] if len(unknown) == 1 else Op(BOOLEAN, "or", tuple(unknown))
+    return Op(value.type, "case", (Op(BOOLEAN, "not", (missing,)), value))
+
+
+# What is asked of a relation
 
 
 def _tables(source: core.Relation) -> Iterator[core.TableSource]:
@@ -219,116 +425,85 @@ def _tables(source: core.Relation) -> Iterator[core.TableSource]:
 def _join_conditions(source: core.Relation) -> Iterator[Expr]:
     """Conditions that every row of FROM meets: those of inner joins that no outer join encloses."""
     if isinstance(source, core.JoinSource) and source.kind in ("inner", "cross"):
-        yield from core.conjuncts(source.condition)
+        yield from conjuncts(source.condition)
         yield from _join_conditions(source.left)
         yield from _join_conditions(source.right)
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    alias: str
-    name: str
+def _restriction(known: Known, alias: str, table: Table, tables: Mapping[str, Table]) -> Restriction:
+    """What is known of the rows of a table."""
+    regions: tuple[Region, ...] = ()
+    if table.sky is not None:
+        place = _sky_place(alias, table)
+        regions = known.regions.get(place, ()) + crossmatch.surroundings(known.nears, place, tables)
+    intervals = {key.name: each for key, each in known.intervals.items() if _is_column(key, alias)}
+    members = {key.name: each for key, each in known.members.items() if _is_column(key, alias)}
+    return Restriction(regions, intervals, members)
 
 
-class _Facts:
-    """What is known of the columns of a SELECT; equal columns share what is known of one."""
+def _is_column(key: Key, alias: str) -> bool:
+    return key.relation == alias and key.part == 0
 
-    def __init__(self, tables: Mapping[str, core.TableSource]) -> None:
-        self.tables = tables
-        self.intervals: dict[_Column, Interval] = {}
-        self.members: dict[_Column, frozenset[Scalar]] = {}
-        self.regions: dict[str, list[Region]] = {}
-        self.equal: dict[_Column, set[_Column]] = {}
 
-    def learn(self, condition: Expr) -> None:
-        """Take in one condition that every row meets; what it does not understand tells nothing."""
-        if not isinstance(condition, Op):
-            return
-        if condition.name in _COMPARISONS:
-            self._comparison(condition)
-        elif condition.name == "in":
-            column, values = self._column(condition.args[0]), [constant(arg) for arg in condition.args[1:]]
-            if column is not None and all(value is not None for value in values):
-                self._one_of(column, frozenset(value for value in values if value is not None))
+def _sky_place(alias: str, table: Table) -> Place:
+    assert table.sky is not None
+    return Key(alias, table.sky.lon), Key(alias, table.sky.lat)
 
-    def restriction(self, alias: str) -> Restriction:
-        """All that is known of the rows of one table."""
-        intervals: dict[str, Interval] = {}
-        members: dict[str, frozenset[Scalar]] = {}
-        for column in self._mentioned(alias):
-            for twin in self._twins(column):
-                if twin in self.intervals:
-                    known = intervals.get(column.name, Interval())
-                    intervals[column.name] = _both(known, self.intervals[twin])
-                if twin in self.members:
-                    values = self.members[twin]
-                    members[column.name] = members.get(column.name, values) & values
-        return Restriction(tuple(self.regions.get(alias, ())), intervals, members)
 
-    def _mentioned(self, alias: str) -> set[_Column]:
-        known = {*self.intervals, *self.members, *self.equal}
-        return {column for column in known if column.alias == alias}
+def _of(known: Known, alias: str) -> Known:
+    """What is known of the outputs of a query in FROM."""
 
-    def _twins(self, column: _Column) -> set[_Column]:
-        found, stack = {column}, [column]
-        while stack:
-            for twin in self.equal.get(stack.pop(), set()) - found:
-                found.add(twin)
-                stack.append(twin)
-        return found
+    def outside(key: Key) -> Key:
+        return replace(key, relation="")
 
-    def _column(self, expr: Expr) -> _Column | None:
-        if isinstance(expr, Op) and expr.name in ("to_double", "to_bigint"):
-            expr = expr.args[0]
-        if isinstance(expr, Field) and expr.relation in self.tables:
-            return _Column(expr.relation, expr.name)
-        return None
+    return Known(
+        {outside(key): each for key, each in known.intervals.items() if key.relation == alias},
+        {outside(key): each for key, each in known.members.items() if key.relation == alias},
+        {
+            (outside(lon), outside(lat)): each
+            for (lon, lat), each in known.regions.items()
+            if lon.relation == alias
+        },
+    )
 
-    def _comparison(self, condition: Op) -> None:
-        located = _cone(condition)
-        if located is not None:
-            alias = self._sky(located.lon, located.lat)
-            if alias is not None:
-                self.regions.setdefault(alias, []).append(located.cone)
-            return
-        left, right = condition.args
-        mine, other = self._column(left), self._column(right)
-        if mine is not None and other is not None:
-            if condition.name == "eq":
-                self.equal.setdefault(mine, set()).add(other)
-                self.equal.setdefault(other, set()).add(mine)
-            return
-        for operator, expr, bound in _both_ways(condition):
-            value, column = constant(bound), self._column(expr)
-            if value is not None and column is not None:
-                self._bound(column, operator, value)
 
-    def _bound(self, column: _Column, operator: str, value: Scalar) -> None:
-        if operator == "eq":
-            self._one_of(column, frozenset([value]))
-        elif operator in ("lt", "le", "gt", "ge"):
-            limit = Interval(high=value) if operator in ("lt", "le") else Interval(low=value)
-            self.intervals[column] = _both(self.intervals.get(column, Interval()), limit)
+def _renamed(known: Known, names: Mapping[str, str]) -> Known:
+    """The same of outputs by other names."""
 
-    def _one_of(self, column: _Column, values: frozenset[Scalar]) -> None:
-        self.members[column] = self.members.get(column, values) & values
+    def other(key: Key) -> Key:
+        return replace(key, name=names.get(key.name, key.name))
 
-    def _sky(self, lon: Expr, lat: Expr) -> str | None:
-        """The table whose sky position these two are."""
-        first, second = self._column(lon), self._column(lat)
-        if first is None or second is None or first.alias != second.alias:
+    return Known(
+        {other(key): each for key, each in known.intervals.items()},
+        {other(key): each for key, each in known.members.items()},
+        {(other(lon), other(lat)): each for (lon, lat), each in known.regions.items()},
+    )
+
+
+def _within(asked: Known, select: core.Select) -> Known:
+    """What is asked of the outputs of a SELECT, said of the columns that it gives unchanged.
+
+    Of a grouped one it is said of the columns that it groups by: to leave out rows leaves out whole groups.
+    """
+    outputs = {item.name: item.expr for item in select.items}
+
+    def inside(key: Key) -> Key | None:
+        expr = outputs.get(key.name)
+        if expr is None or (select.is_aggregate and expr not in select.group_by):
             return None
-        sky = self.tables[first.alias].table.sky
-        matches = sky is not None and (sky.lon, sky.lat) == (first.name, second.name)
-        return first.alias if matches else None
+        if key.part and isinstance(expr, Op) and expr.name in ("point", "circle", "polygon"):
+            return key_of(expr.args[key.part - 1])
+        found = key_of(expr)
+        return replace(found, part=key.part) if found is not None and key.part else found
 
-
-def _both(first: Interval, second: Interval) -> Interval:
-    lows = [value for value in (first.low, second.low) if value is not None]
-    highs = [value for value in (first.high, second.high) if value is not None]
-    if any(isinstance(value, str) for value in lows + highs):
-        return first if first != Interval() else second
-    return Interval(max(lows, default=None), min(highs, default=None))
+    intervals = {mine: each for key, each in asked.intervals.items() if (mine := inside(key)) is not None}
+    members = {mine: each for key, each in asked.members.items() if (mine := inside(key)) is not None}
+    regions: dict[Place, tuple[Region, ...]] = {}
+    for (lon, lat), each in asked.regions.items():
+        mine, other = inside(lon), inside(lat)
+        if mine is not None and other is not None and mine.relation == other.relation:
+            regions[mine, other] = each
+    return Known(intervals, members, regions)
 
 
 # Size
@@ -373,5 +548,8 @@ _COPIES = {
     "atan2": 12,
     "truncate": 3,
     "square": 2,
+    "numbers_in": 3,
+    "count_over": 2,
+    "sum_over": 2,
 }
 """How many times the widest of the dialects writes an argument of an operation."""

@@ -46,7 +46,32 @@ class Cells:
     """NESTED indices."""
 
 
-Region = Cone | Outline | Cells
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The neighbourhood of the rows of another table: each row lies near one of those.
+
+    An engine that has the other table at hand can make cones of it; else it tells nothing.
+    """
+
+    table: str
+    """Qualified name of the other table."""
+    lon: str
+    """Its column of right ascensions [deg], ICRS."""
+    lat: str
+    """Its column of declinations [deg], ICRS."""
+    radius: float
+    """Greatest distance [deg]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """Several places, of which all rows lie in at least one."""
+
+    places: tuple[tuple[Region, ...], ...]
+    """Each is where its regions overlap; one without regions is the whole sky."""
+
+
+Region = Cone | Outline | Cells | Around | Union
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,12 @@ class _Writer:
                 return f"({self.query(query)}) AS {self._name(alias)}"
             case core.CommonSource(alias=alias, name=name):
                 return f"{self._name(name)} AS {self._name(alias)}"
+            case core.RowsSource(alias=alias, names=names, rows=rows):
+                selects = (
+                    ", ".join(f"{value} AS {self._name(name)}" for name, value in zip(names, row, strict=True))
+                    for row in rows
+                )
+                return f"({' UNION ALL '.join(f'SELECT {each}' for each in selects)}) AS {self._name(alias)}"
             case core.JoinSource():
                 return self._join(source)
         raise AssertionError(source)
@@ -192,6 +198,8 @@ class _Writer:
                 return self._literal(expr)
             case core.Field(relation=relation, name=name):
                 return f"{self._name(relation)}.{self._name(name)}" if relation else self._name(name)
+            case core.Local(name=name):
+                return self._name(name)
             case Op(name="and" | "or" as word, args=args):
                 return "(" + f" {word.upper()} ".join(self.expr(arg) for arg in args) + ")"
             case Op(name="in", args=args):
@@ -238,12 +246,22 @@ class _Writer:
             op = self.dialect.rewrites[op.name](op)
         template = self.dialect.operations.get(op.name)
         if template is None:
-            raise UnsupportedError(f"{op.name.upper()} is not offered on {self.dialect.name}.")
+            what = _SPOKEN.get(op.name, op.name.upper())
+            raise UnsupportedError(f"{what} is not offered on {self.dialect.name}.")
         args = [self.expr(arg) for arg in op.args]
         if op.name in ("div", "idiv", "mod", "mod_integer") and core.constant(op.args[1]) not in (None, 0):
             template = self.dialect.operations.get(f"{op.name}_sure", template)
         return template.format(*args) if isinstance(template, str) else template(*args)
 
+
+_SPOKEN = {
+    "count_over": "A polygon with any number of corners (a column, or a text that is CAST)",
+    "sum_over": "A polygon with any number of corners (a column, or a text that is CAST)",
+    "numbers_in": "A polygon with any number of corners (a column, or a text that is CAST)",
+    "joined_numbers": "A polygon with any number of corners (a column, or a text that is CAST)",
+    "let": "A region in a text column",
+}
+"""What to call an operation that has no name of its own in ADQL."""
 
 _MOST = 2**31 - 1
 """Greatest sum of LIMIT and OFFSET that all engines take."""

@@ -55,6 +55,15 @@ DUCKDB = Dialect(
         "array": lambda *items: f"[{', '.join(items)}]",
         "array_type": "{0}[]",
         "element": "{0}[{1}]",
+        "size": "len({0})",
+        "words": "string_split_regex(trim({0}, ' \t\n\r'), '[ \t\n\r]+')",
+        "numbers_in": (
+            "list_transform(list_filter({0}[{1}:], lambda w: w <> ''), lambda w: TRY_CAST(w AS DOUBLE))"
+        ),
+        "joined_numbers": "array_to_string({0}, ' ')",
+        "count_over": "len(list_filter(range(1, {1} + 1), lambda {0}: {2}))",
+        "sum_over": "list_sum(list_transform(range(1, {1} + 1), lambda {0}: {2}))",
+        "let": "list_transform([{1}], lambda {0}: {2})[1]",
     },
     escapes={"'": "''"},
 )

@@ -113,6 +113,8 @@ HIVE = Dialect(
         "array": lambda *items: f"array({', '.join(items)})",
         "array_type": "ARRAY<{0}>",
         "element": "{0}[{1} - 1]",
+        "size": "size({0})",
+        "words": "split(trim(regexp_replace({0}, '[ \\t\\n\\r]+', ' ')), ' ')",
     },
     # 'it''s' is its in Hive, silently: only a backslash escapes.
     rewrites={"like": _as_regex, "ilike": _as_regex},

@@ -59,7 +59,19 @@ SPARK = Dialect(
         "to_timestamp": "date_format(try_cast({0} AS TIMESTAMP), \"yyyy-MM-dd'T'HH:mm:ss.SSS\")",
         "array": lambda *items: f"array({', '.join(items)})",
         "array_type": "ARRAY<{0}>",
-        "element": "{0}[{1} - 1]",
+        "element": "get({0}, CAST({1} - 1 AS INT))",
+        "size": "size({0})",
+        "words": "split(trim(BOTH ' \t\n\r' FROM {0}), '[ \t\n\r]+')",
+        "numbers_in": (
+            "transform(filter(slice({0}, {1}, greatest(size({0}) - {1} + 1, 0)), w -> w <> ''), "
+            "w -> try_cast(w AS DOUBLE))"
+        ),
+        "joined_numbers": "array_join(CAST({0} AS ARRAY<STRING>), ' ')",
+        "count_over": "CASE WHEN {1} > 0 THEN size(filter(sequence(1, {1}), {0} -> {2})) ELSE 0 END",
+        "sum_over": (
+            "CASE WHEN {1} > 0 THEN aggregate(transform(sequence(1, {1}), {0} -> {2}), 0e0, (s, v) -> s + v) END"
+        ),
+        "let": "transform(array({1}), {0} -> {2})[0]",
     },
     escapes={"'": "\\'", "\\": "\\\\", "\n": "\\n", "\r": "\\r"},
 )

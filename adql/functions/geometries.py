@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from adql import healpix
 from adql.coercion import NULL_TYPE, converted
 from adql.core import Expr, Literal, Op, constant
-from adql.errors import BindError
+from adql.errors import BindError, UnsupportedError
 from adql.functions.base import Function, Maker
+from adql.geometry import MOC, REGION, moc_of_text, outline, read_region
 from adql.types import CIRCLE, DOUBLE, INT, POINT, POLYGON, STRING
-from adql.values import Value, integer, to_double
+from adql.values import Value, integer, text, to_double
 
 
 def _coordinates(args: tuple[Value, ...]) -> tuple[Value, ...]:
@@ -29,7 +33,7 @@ _FRAMES = frozenset(
 )
 
 
-def _numbers(name: str, args: tuple[Value, ...]) -> tuple[Expr, ...]:
+def _numbers(name: str, args: Sequence[Value]) -> tuple[Expr, ...]:
     for arg in args:
         if not (arg.type.is_numeric or arg.type == NULL_TYPE):
             raise BindError(
@@ -38,11 +42,25 @@ def _numbers(name: str, args: tuple[Value, ...]) -> tuple[Expr, ...]:
     return tuple(to_double(converted(arg.expr, DOUBLE)) for arg in args)
 
 
+def _places(name: str, numbers: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """Longitudes and latitudes, if the latitudes that are constant are on the sphere."""
+    for latitude in map(constant, numbers[1::2]):
+        if isinstance(latitude, int | float) and not -90 <= latitude <= 90:
+            raise BindError(f"A latitude in {name} is an angle from -90 to 90 degrees, not {latitude:g}.")
+    return numbers
+
+
+def point(lon: Expr, lat: Expr) -> Op:
+    """The POINT of two numbers [deg]."""
+    return Op(POINT, "point", (lon, lat))
+
+
 def _point(args: tuple[Value, ...]) -> Value:
     args = _coordinates(args)
     if len(args) != 2:
         raise BindError(f"POINT takes longitude and latitude [deg]; {len(args)} values were given.")
-    return Value(Op(POINT, "point", _numbers("POINT", args)), "point", "Position, ICRS", "deg", "pos.eq")
+    lon, lat = _places("POINT", _numbers("POINT", args))
+    return Value(point(lon, lat), "point", "Position, ICRS", "deg", "pos.eq")
 
 
 def _centre(name: str, args: tuple[Value, ...], sizes: int) -> tuple[tuple[Expr, ...], tuple[Expr, ...]]:
@@ -54,14 +72,14 @@ def _centre(name: str, args: tuple[Value, ...], sizes: int) -> tuple[tuple[Expr,
         shape = "a radius" if sizes == 1 else "a width and a height"
         raise BindError(f"{name} takes a centre (a POINT, or longitude and latitude) and {shape} [deg].")
     numbers = _numbers(name, args)
-    return numbers[:2], numbers[2:]
+    return _places(name, numbers[:2]), numbers[2:]
 
 
 def point_coordinates(point: Expr) -> tuple[Expr, ...]:
     """Longitude and latitude [deg] of a point expression."""
     if isinstance(point, Op) and point.name == "point":
         return point.args
-    return tuple(Op(DOUBLE, "element", (point, integer(index))) for index in (1, 2))
+    return tuple(Op(DOUBLE, "coordinate", (point, integer(index))) for index in (1, 2))
 
 
 def _circle(args: tuple[Value, ...]) -> Value:
@@ -76,6 +94,11 @@ def _circle(args: tuple[Value, ...]) -> Value:
 
 def _box(args: tuple[Value, ...]) -> Value:
     centre, sizes = _centre("BOX", args, 2)
+    for known in map(constant, sizes):
+        if isinstance(known, int | float) and not 0 < known < 180:
+            raise BindError(
+                f"Width and height of a BOX are angles above 0 and below 180 degrees, not {known}."
+            )
     return Value(Op(POLYGON, "box", (*centre, *sizes)), "box", "Box, ICRS", "deg", "pos.outline;obs.field")
 
 
@@ -84,36 +107,116 @@ def _polygon(args: tuple[Value, ...]) -> Value:
     if args and all(arg.type.xtype == "point" for arg in args):
         coordinates = tuple(number for arg in args for number in point_coordinates(arg.expr))
     else:
-        coordinates = _numbers("POLYGON", args)
+        coordinates = _places("POLYGON", _numbers("POLYGON", args))
     if len(coordinates) < 6 or len(coordinates) % 2:
         raise BindError(
             f"POLYGON takes three corners or more, each longitude and latitude [deg]; "
             f"{len(coordinates)} numbers were given."
         )
+    check_polygon(coordinates)
     return Value(
         Op(POLYGON, "polygon", coordinates), "polygon", "Polygon, ICRS", "deg", "pos.outline;obs.field"
     )
 
 
-def _predicate(op: str) -> Maker:
+def check_polygon(coordinates: Sequence[Expr]) -> None:
+    """Refuse corners that are known and make no polygon.
+
+    Raises
+    ------
+    BindError
+        Raised if they are too few, too far apart, or their sides cross.
+    """
+    known = [float(value) for value in map(constant, coordinates) if isinstance(value, int | float)]
+    if len(known) == len(coordinates):
+        outline(tuple(zip(known[::2], known[1::2], strict=True)))
+
+
+def _region(args: tuple[Value, ...]) -> Value:
+    (written,) = args
+    if isinstance(written.expr, Literal) and isinstance(written.expr.value, str):
+        shape = read_region(written.expr.value)
+        _places("REGION", shape.args[:2] if shape.name != "polygon" else shape.args)
+        if shape.name == "circle":
+            return _circle(tuple(Value(arg) for arg in shape.args))
+        if shape.name == "polygon":
+            check_polygon(shape.args)
+        return Value(shape, "region", "Region, ICRS", "deg", "pos.outline;obs.field")
+    return Value(
+        Op(REGION, "region", (written.expr,)), "region", "Region, ICRS", "deg", "pos.outline;obs.field"
+    )
+
+
+def geometry(value: Value, function: str) -> Expr:
+    """An argument as a geometry; a text that is known to be a region is read as one.
+
+    Raises
+    ------
+    BindError
+        Raised if it is none.
+    """
+    if value.type.xtype in ("point", "circle", "polygon", "moc"):
+        return Op(MOC, "moc", (value.expr,)) if _is_bare_moc(value) else value.expr
+    if value.type.is_geometry and isinstance(value.expr, Op) and value.expr.name == "region":
+        return value.expr
+    if value.type.datatype in ("char", "unicodeChar") and _tells_region(value):
+        return Op(REGION, "region", (value.expr,))
+    if value.type.datatype in ("char", "unicodeChar"):
+        raise BindError(
+            f"{function} takes geometries (POINT, CIRCLE, BOX, POLYGON, MOC); {value.name or 'an argument'} "
+            "is a text. REGION(text) reads one, such as 'CIRCLE ICRS 83.6 22.0 2.5'."
+        )
+    if value.type == NULL_TYPE:
+        return point(Literal(DOUBLE, None), Literal(DOUBLE, None))
+    raise BindError(
+        f"{function} takes geometries (POINT, CIRCLE, BOX, POLYGON, MOC); "
+        f"{value.name or 'an argument'} is {value.type}."
+    )
+
+
+def _is_bare_moc(value: Value) -> bool:
+    return value.type.xtype == "moc" and not (
+        isinstance(value.expr, Op) and value.expr.name in ("moc", "moc_of")
+    )
+
+
+def _tells_region(value: Value) -> bool:
+    """True for a text of a region: by its xtype (TAP 1.0 ``adql:REGION``, DALI 1.2 ``shape``) or its UCD."""
+    named = (value.type.xtype or "").lower() in ("adql:region", "region", "shape", "stc-s")
+    return named or (value.ucd or "").lower().startswith("pos.outline")
+
+
+def _predicate(name: str) -> Maker:
     def make(args: tuple[Value, ...]) -> Value:
-        return Value(Op(INT, op, tuple(arg.expr for arg in args)), op)
+        shapes = tuple(geometry(arg, name) for arg in args)
+        return Value(Op(INT, name.lower(), shapes), name.lower())
 
     return make
 
 
 def _distance(args: tuple[Value, ...]) -> Value:
     if len(args) == 4:
-        coordinates = _numbers("DISTANCE", args)
-    elif len(args) == 2 and all(arg.type.xtype == "point" for arg in args):
-        coordinates = point_coordinates(args[0].expr) + point_coordinates(args[1].expr)
+        numbers = _places("DISTANCE", _numbers("DISTANCE", args))
+        points: tuple[Expr, ...] = (point(*numbers[:2]), point(*numbers[2:]))
+    elif len(args) == 2 and all(arg.type.xtype == "point" or arg.type == NULL_TYPE for arg in args):
+        points = tuple(geometry(arg, "DISTANCE") for arg in args)
     else:
         raise BindError(
             "DISTANCE takes two POINTs, or four numbers: longitude, latitude, longitude, latitude [deg]."
         )
-    return Value(
-        Op(DOUBLE, "distance", coordinates), "distance", "Angular distance", "deg", "pos.angDistance"
-    )
+    return Value(Op(DOUBLE, "distance", points), "distance", "Angular distance", "deg", "pos.angDistance")
+
+
+def _area(args: tuple[Value, ...]) -> Value:
+    shape = geometry(args[0], "AREA")
+    return Value(Op(DOUBLE, "area", (shape,)), "area", "Area on the sky", "deg**2", "phys.angArea")
+
+
+def _centroid(args: tuple[Value, ...]) -> Value:
+    shape = geometry(args[0], "CENTROID")
+    if shape.type.xtype == "moc":
+        raise UnsupportedError("CENTROID of a MOC is not offered.")
+    return Value(Op(POINT, "centroid", (shape,)), "centroid", "Centre of gravity, ICRS", "deg", "pos.eq")
 
 
 def _coordinate(index: int, ucd: str) -> Maker:
@@ -125,7 +228,35 @@ def _coordinate(index: int, ucd: str) -> Maker:
 
 
 def _coordsys(args: tuple[Value, ...]) -> Value:
+    geometry(args[0], "COORDSYS")
     return Value(Literal(STRING, ""), "coordsys", "Coordinate system (empty: ADQL 2.1 has ICRS only)")
+
+
+def _moc(args: tuple[Value, ...]) -> Value:
+    if len(args) == 1:
+        written = args[0].expr
+        if not (isinstance(written, Literal) and isinstance(written.value, str)):
+            raise BindError(
+                "MOC takes a text in quotes, such as '4/12-15 5/6,9', or an order and a geometry."
+            )
+        return _coverage(text(str(moc_of_text(written.value))))
+    order = args[0].expr.value if isinstance(args[0].expr, Literal) else None
+    if not isinstance(order, int) or not 0 <= order <= healpix.MAX_ORDER:
+        raise BindError(f"The order of a MOC is a number from 0 to {healpix.MAX_ORDER}.")
+    shape = geometry(args[1], "MOC")
+    if shape.type.xtype == "point":
+        return _coverage_of(order, point(*point_coordinates(shape)))
+    raise UnsupportedError("MOC of a geometry other than a POINT is not offered yet.")
+
+
+def _coverage(written: Expr) -> Value:
+    return Value(Op(MOC, "moc", (written,)), "moc", "Coverage map, ICRS", None, "pos.outline;obs.field")
+
+
+def _coverage_of(order: int, place: Expr) -> Value:
+    return Value(
+        Op(MOC, "moc_of", (integer(order), place)), "moc", "Coverage map, ICRS", None, "pos.outline;obs.field"
+    )
 
 
 _GEO = "adqlgeo"
@@ -136,23 +267,26 @@ FUNCTIONS: tuple[Function, ...] = (
     Function("CIRCLE", ("any...",), _circle, "Circle from centre and radius [deg]", "CIRCLE", _GEO),
     Function("BOX", ("any...",), _box, "Box from centre, width and height [deg]", "BOX", _GEO),
     Function("POLYGON", ("any...",), _polygon, "Polygon from three corners or more [deg]", "POLYGON", _GEO),
+    Function("REGION", ("text",), _region, "Shape that a text in STC-S or DALI describes", "REGION", _GEO),
     Function(
         "CONTAINS",
-        ("geometry", "geometry"),
-        _predicate("contains"),
+        ("any", "any"),
+        _predicate("CONTAINS"),
         "1 if the first lies in the second, else 0",
         "CONTAINS",
         _GEO,
     ),
     Function(
         "INTERSECTS",
-        ("geometry", "geometry"),
-        _predicate("intersects"),
+        ("any", "any"),
+        _predicate("INTERSECTS"),
         "1 if both share a point, else 0",
         "INTERSECTS",
         _GEO,
     ),
     Function("DISTANCE", ("any...",), _distance, "Angular distance [deg] of two positions", "DISTANCE", _GEO),
+    Function("AREA", ("any",), _area, "Area [deg**2] of a geometry", "AREA", _GEO),
+    Function("CENTROID", ("any",), _centroid, "Centre of gravity of a geometry", "CENTROID", _GEO),
     Function(
         "COORD1", ("point",), _coordinate(0, "pos.eq.ra"), "Longitude [deg] of a position", "COORD1", _GEO
     ),
@@ -161,10 +295,18 @@ FUNCTIONS: tuple[Function, ...] = (
     ),
     Function(
         "COORDSYS",
-        ("geometry",),
+        ("any",),
         _coordsys,
         "Coordinate system of a geometry, always empty",
         "COORDSYS",
         _GEO,
+    ),
+    Function(
+        "MOC",
+        ("any", "any?"),
+        _moc,
+        "Coverage map from its text, or of an order and a geometry",
+        "MOC",
+        "adqlgeo",
     ),
 )

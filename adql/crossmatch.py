@@ -1,0 +1,364 @@
+"""Joins by nearness on the sky, made fit for an engine's hash join.
+
+Two positions that are nearer than a radius lie in the same or in neighbouring cells of a grid whose cells are
+no smaller than the radius. One side of the join is taken nine times, once for each of its neighbouring cells;
+the cells are compared, then the distance. The grid is one of zones of declination, each cut into bins of
+right ascension (Gray, Nieto-Santisteban, Szalay 2006, MSR-TR-2006-52): it takes a floor and a cosine on each
+side, while the neighbours of a HEALPix cell are beyond plain SQL. A pair meets in one cell only, so no row
+comes twice; a zone at a pole is one bin.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from adql import core
+from adql.core import BOOLEAN, Expr, Field, Op, conjuncts
+from adql.facts import Near, Place, Reader, place_of, spatial
+from adql.geometry.scalars import (
+    Condition,
+    Scalar,
+    add,
+    choose,
+    compare,
+    condition,
+    cosine,
+    divide,
+    every,
+    expression,
+    multiply,
+    radians,
+    sine,
+    some,
+    subtract,
+)
+from adql.geometry.vectors import Position
+from adql.pruning import Around
+from adql.schema import Table
+from adql.types import DOUBLE, LONG
+
+LARGEST = 10.0
+"""Radius [deg] past which a join compares all pairs."""
+
+_SMALLEST = 1e-3
+"""Least size of a cell [deg]."""
+
+_BINS = 1e6
+"""More than the bins of any zone."""
+
+_STEPS = tuple((zone, bin_) for zone in (-1, 0, 1) for bin_ in (-1, 0, 1))
+
+_CELL = "near_cell"
+
+
+def surroundings(nears: Sequence[Near], place: Place, tables: Mapping[str, Table]) -> tuple[Around, ...]:
+    """What nearness tells of a place: the neighbourhoods of other tables' positions."""
+    found = []
+    for near in nears:
+        for one, other in ((near.first, near.second), (near.second, near.first)):
+            there = place_of(other)
+            if place_of(one) != place or there is None or not isinstance(near.radius, float):
+                continue
+            table = tables.get(there[0].relation)
+            if table is not None and not there[0].part and there[0].relation != place[0].relation:
+                found.append(Around(table.qualified, there[0].name, there[1].name, near.radius))
+    return tuple(found)
+
+
+def prepared(select: core.Select, read: Reader, queries: Mapping[str, core.Query]) -> core.Select:
+    """The SELECT with its joins by nearness turned into joins by cells and nearness.
+
+    Parameters
+    ----------
+    queries
+        The queries of WITH by their names.
+    """
+    relations = {relation.alias: relation for relation in _relations(select.source)}
+    ways = [*_inner(select, relations, read), *_outer(select.source, read)]
+    for way in ways:
+        matched = _matched(select, way, relations, queries)
+        if matched is not None:
+            return matched
+    return select
+
+
+_Named = core.TableSource | core.QuerySource | core.CommonSource
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A nearness that a join may go by."""
+
+    near: Near
+    copied: tuple[str, ...]
+    """Relations that may be taken several times."""
+    join: core.JoinSource | None = None
+    """The outer join whose condition it is; None if all rows must meet it."""
+
+
+def _relations(source: core.Relation) -> Iterator[_Named]:
+    if isinstance(source, core.JoinSource):
+        yield from _relations(source.left)
+        yield from _relations(source.right)
+    elif isinstance(source, _Named):
+        yield source
+
+
+def _inner(select: core.Select, relations: Mapping[str, _Named], read: Reader) -> Iterator[_Way]:
+    conditions = [*conjuncts(select.where), *_inner_conditions(select.source)]
+    linked = _linked(conditions)
+    for each in conditions:
+        for near in _nears(each, read):
+            if frozenset(_aliases(near.first) | _aliases(near.second)) not in linked:
+                yield _Way(near, tuple(relations))
+
+
+def _inner_conditions(source: core.Relation) -> Iterator[Expr]:
+    if isinstance(source, core.JoinSource) and source.kind in ("inner", "cross"):
+        yield from conjuncts(source.condition)
+        yield from _inner_conditions(source.left)
+        yield from _inner_conditions(source.right)
+
+
+def _outer(source: core.Relation, read: Reader) -> Iterator[_Way]:
+    """Of an outer join the side may be copied whose rows need not be kept."""
+    if not isinstance(source, core.JoinSource):
+        return
+    free = {"left": source.right, "right": source.left}.get(source.kind)
+    if free is not None:
+        linked = _linked(conjuncts(source.condition))
+        copied = tuple(relation.alias for relation in _relations(free))
+        for each in conjuncts(source.condition):
+            for near in _nears(each, read):
+                if frozenset(_aliases(near.first) | _aliases(near.second)) not in linked:
+                    yield _Way(near, copied, source)
+    yield from _outer(source.left, read)
+    yield from _outer(source.right, read)
+
+
+def _nears(each: Expr, read: Reader) -> Iterator[Near]:
+    for fact in spatial(each, read):
+        if isinstance(fact, Near) and not (isinstance(fact.radius, float) and fact.radius > LARGEST):
+            yield fact
+
+
+def _linked(conditions: Sequence[Expr]) -> set[frozenset[str]]:
+    """Pairs of relations that an equality joins already."""
+    pairs = set()
+    for each in conditions:
+        if isinstance(each, Op) and each.name == "eq":
+            sides = [_fields(arg) for arg in each.args]
+            if all(len(side) == 1 for side in sides) and sides[0] != sides[1]:
+                pairs.add(frozenset(sides[0] | sides[1]))
+    return pairs
+
+
+def _aliases(position: Position) -> set[str]:
+    return {
+        alias for angle in (position.lon, position.lat) if isinstance(angle, Expr) for alias in _fields(angle)
+    }
+
+
+def _fields(expr: Expr) -> set[str]:
+    return {node.relation for node in core.walk(expr) if isinstance(node, Field)}
+
+
+def _matched(
+    select: core.Select, way: _Way, relations: Mapping[str, _Named], queries: Mapping[str, core.Query]
+) -> core.Select | None:
+    """The SELECT with one nearness as a join by cells; None if it cannot be."""
+    pairs = ((way.near.first, way.near.second), (way.near.second, way.near.first))
+    sides = sorted(
+        (
+            (_weight(relations[alias]), alias, mine, other)
+            for mine, other in pairs
+            for alias in _aliases(mine)
+            if len(_aliases(mine)) == 1 and alias in way.copied and alias not in _aliases(other)
+            if _aliases(other) and not _has_subquery(mine, other)
+        ),
+        key=lambda side: side[:2],
+    )
+    for _, alias, mine, other in sides:
+        outputs = _outputs(relations[alias], queries)
+        size = _size(way, relations)
+        if outputs is None or size is None:
+            continue
+        copies = _copies(relations[alias], mine, size, outputs)
+        same = Op(BOOLEAN, "eq", (_cell(other, size.scalar), Field(LONG, alias, _CELL)))
+        source = _replaced(select.source, alias, copies, way.join, same)
+        if way.join is not None:
+            return replace(select, source=source)
+        if size.relation is not None:
+            source = core.JoinSource("cross", size.relation, source)
+        return replace(select, source=source, where=core.all_of((*conjuncts(select.where), same)))
+    return None
+
+
+def _has_subquery(*positions: Position) -> bool:
+    kinds = (core.ScalarQuery, core.ExistsQuery, core.InSelect)
+    return any(
+        isinstance(node, kinds)
+        for position in positions
+        for angle in (position.lon, position.lat)
+        if isinstance(angle, Expr)
+        for node in core.walk(angle)
+    )
+
+
+def _weight(relation: _Named) -> float:
+    """About how many rows: the smaller side is copied."""
+    if isinstance(relation, core.TableSource):
+        if relation.table.nrows is not None:
+            return float(relation.table.nrows)
+        return 1e9 if relation.table.sky is not None else 1e5
+    return 1e4 if isinstance(relation, core.CommonSource) else 1e6
+
+
+def _outputs(relation: _Named, queries: Mapping[str, core.Query]) -> list[Field] | None:
+    """The columns of a relation, as fields of it."""
+    if isinstance(relation, core.TableSource):
+        columns = relation.table.columns
+        return [Field(column.type, relation.alias, column.name) for column in columns]
+    query = relation.query if isinstance(relation, core.QuerySource) else queries.get(relation.name)
+    if query is None:
+        return None
+    return [
+        Field(column.type, relation.alias, name)
+        for column, name in zip(query.columns, query.names, strict=True)
+    ]
+
+
+# Cells
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """The size of a cell [deg]."""
+
+    scalar: Scalar
+    relation: core.QuerySource | None = None
+    """What must be in FROM for it."""
+
+
+def _size(way: _Way, relations: Mapping[str, _Named]) -> _Size | None:
+    radius = way.near.radius
+    if isinstance(radius, float):
+        return _Size(max(radius, 0.0) * (1 + 1e-6) + 1e-9 if radius > _SMALLEST else _SMALLEST)
+    owners = _fields(radius)
+    if len(owners) != 1 or way.join is not None:
+        return None
+    (owner,) = owners
+    relation = relations.get(owner)
+    if not isinstance(relation, core.TableSource | core.CommonSource):
+        return None
+    alias = f"{owner}_size"
+    greatest = core.Aggregate(DOUBLE, "max", (_moved(radius, owner, f"{owner}_radius"),))
+    select = core.Select(
+        (core.Item(greatest, "radius"),), replace(relation, alias=f"{owner}_radius"), is_aggregate=True
+    )
+    field = Field(DOUBLE, alias, "radius")
+    scalar = choose(compare("gt", field, _SMALLEST), add(multiply(field, 1 + 1e-6), 1e-9), _SMALLEST)
+    return _Size(scalar, core.QuerySource(alias, core.Query(select, (), ("radius",))))
+
+
+def _moved(expr: Expr, relation: str, other: str) -> Expr:
+    """The expression with fields of one relation taken from another."""
+    if isinstance(expr, Field):
+        return replace(expr, relation=other) if expr.relation == relation else expr
+    if isinstance(expr, Op):
+        return replace(expr, args=tuple(_moved(arg, relation, other) for arg in expr.args))
+    return expr
+
+
+def _copies(relation: _Named, position: Position, size: _Size, outputs: Sequence[Field]) -> core.QuerySource:
+    """The relation with each row once for each cell that a near position can be in."""
+    alias = relation.alias
+    mine, steps = f"{alias}_one", f"{alias}_step"
+    here = Position(
+        *(
+            _moved(angle, alias, mine) if isinstance(angle, Expr) else angle
+            for angle in (position.lon, position.lat)
+        )
+    )
+    zone_step, bin_step = (
+        Op(DOUBLE, "to_double", (Field(LONG, steps, name),)) for name in ("zone_step", "bin_step")
+    )
+    scalar = size.scalar
+    source: core.Relation = core.JoinSource(
+        "cross",
+        replace(relation, alias=mine),
+        core.RowsSource(steps, ("zone_step", "bin_step"), _STEPS),
+    )
+    if size.relation is not None:
+        inner = f"{alias}_scale"
+        source = core.JoinSource("cross", source, replace(size.relation, alias=inner))
+        scalar = _moved(size.scalar, size.relation.alias, inner) if isinstance(size.scalar, Expr) else 0.0
+    zone = add(_zone(here, scalar), zone_step)
+    bins = _bins(zone, scalar)
+    stepped = add(_bin(here, bins), bin_step)
+    turned = choose(
+        compare("lt", stepped, 0.0),
+        add(stepped, bins),
+        compare("ge", stepped, bins),
+        subtract(stepped, bins),
+        stepped,
+    )
+    items = [core.Item(replace(field, relation=mine), field.name) for field in outputs if field.name != _CELL]
+    cell = core.Item(_numbered(zone, turned), _CELL)
+    is_new: Condition = some((compare("eq", bin_step, 0.0), compare("ge", bins, 3.0)))
+    select = core.Select((*items, cell), source, where=condition(is_new))
+    names = tuple(item.name for item in select.items)
+    return core.QuerySource(alias, core.Query(select, (), names))
+
+
+def _cell(position: Position, size: Scalar) -> Expr:
+    """The number of the cell that a position lies in."""
+    zone = _zone(position, size)
+    bins = _bins(zone, size)
+    bin_ = _bin(position, bins)
+    return _numbered(zone, choose(compare("ge", bin_, bins), 0.0, bin_))
+
+
+def _zone(position: Position, size: Scalar) -> Scalar:
+    """The number of the zone of declination, from 0 at the south pole."""
+    return _floor(divide(add(position.lat, 90.0), size))
+
+
+def _bins(zone: Scalar, size: Scalar) -> Scalar:
+    """How many bins a zone has: each as wide as the radius anywhere in it, three at least, or one."""
+    middle = subtract(multiply(add(zone, 0.5), size), 90.0)
+    farthest = add(Op(DOUBLE, "abs", (expression(middle),)), multiply(size, 1.5))
+    fitting = _floor(multiply(divide(2 * math.pi, sine(radians(size))), cosine(radians(farthest))))
+    is_cut = every((compare("ge", fitting, 3.0), compare("lt", size, 60.0)))
+    return choose(is_cut, fitting, 1.0)
+
+
+def _bin(position: Position, bins: Scalar) -> Scalar:
+    """The number of the bin of right ascension, from 0; rounding may make it the number of bins."""
+    turns = divide(position.lon, 360.0)
+    return _floor(multiply(subtract(turns, _floor(turns)), bins))
+
+
+def _numbered(zone: Scalar, bin_: Scalar) -> Expr:
+    return Op(LONG, "cut", (expression(add(multiply(zone, _BINS), bin_)),))
+
+
+def _floor(value: Scalar) -> Scalar:
+    return float(math.floor(value)) if isinstance(value, float) else Op(DOUBLE, "floor", (value,))
+
+
+def _replaced(
+    source: core.Relation,
+    alias: str,
+    copies: core.QuerySource,
+    join: core.JoinSource | None,
+    same: Expr,
+) -> core.Relation:
+    """FROM with one relation replaced, and a condition added to one of its joins."""
+    if not isinstance(source, core.JoinSource):
+        return copies if isinstance(source, _Named) and source.alias == alias else source
+    left, right = (_replaced(side, alias, copies, join, same) for side in (source.left, source.right))
+    added = (*conjuncts(source.condition), same) if source is join else conjuncts(source.condition)
+    return replace(source, left=left, right=right, condition=core.all_of(tuple(added)))

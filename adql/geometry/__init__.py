@@ -1,0 +1,67 @@
+"""Geometry on the sphere as plain arithmetic: one meaning on every engine.
+
+What is constant is computed here, so that an engine evaluates as little as it can for each row. Angles are in
+degrees where a query sees them, positions are ICRS.
+"""
+
+from adql.geometry.bounds import Box, box_around
+from adql.geometry.measures import area, centre, is_unknown
+from adql.geometry.moc import Moc, moc_of_ranges, moc_of_text
+from adql.geometry.outline import Outline, outline
+from adql.geometry.relations import contains, in_ranges, intersects, word_for
+from adql.geometry.scalars import Condition, Scalar, condition, expression, scalar
+from adql.geometry.shapes import (
+    MOC,
+    NAMES,
+    REGION,
+    CellOf,
+    Circle,
+    Point,
+    Polygon,
+    Region,
+    Shape,
+    element,
+    numbers_of,
+    shape_of,
+)
+from adql.geometry.texts import read_dali, read_region
+from adql.geometry.vectors import Position, distance, is_nearer
+
+__all__ = [
+    "MOC",
+    "NAMES",
+    "REGION",
+    "Box",
+    "CellOf",
+    "Circle",
+    "Condition",
+    "Moc",
+    "Outline",
+    "Point",
+    "Polygon",
+    "Position",
+    "Region",
+    "Scalar",
+    "Shape",
+    "area",
+    "box_around",
+    "centre",
+    "condition",
+    "contains",
+    "distance",
+    "element",
+    "expression",
+    "in_ranges",
+    "intersects",
+    "is_nearer",
+    "is_unknown",
+    "moc_of_ranges",
+    "moc_of_text",
+    "numbers_of",
+    "outline",
+    "read_dali",
+    "read_region",
+    "scalar",
+    "shape_of",
+    "word_for",
+]

@@ -1,0 +1,341 @@
+"""What a geometry of a query is: read from the tree once, then asked by everything else.
+
+The tree holds geometries as operations named after ADQL's functions (``point``, ``circle``, ``box``,
+``polygon``, ``region``, ``moc``), or as expressions of a geometric type whose values are DALI arrays.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from adql.core import BOOLEAN, Expr, Literal, Local, Op
+from adql.geometry.moc import Moc, moc_of_text
+from adql.geometry.outline import Outline, outline
+from adql.geometry.rings import ArrayRing, FixedRing, Ring, ring_of
+from adql.geometry.scalars import (
+    RADIAN,
+    Condition,
+    Scalar,
+    condition,
+    divide,
+    expression,
+    is_known,
+    radians,
+    root,
+    scalar,
+    tangent,
+)
+from adql.geometry.vectors import (
+    Position,
+    Vector,
+    angles,
+    cross,
+    dot,
+    known_vector,
+    position_of,
+    scaled,
+    sum_of,
+)
+from adql.types import DOUBLE, INT, STRING, ColumnType
+from adql.values import integer, text, to_double
+
+REGION = ColumnType("char", "*", "region")
+"""A region in a text; which shape it is, each row tells."""
+MOC = ColumnType("char", "*", "moc")
+"""A multi-order coverage map as text (MOC 2.0 section 4.3.2)."""
+
+NAMES = frozenset(["point", "circle", "box", "polygon", "centroid", "region", "moc", "moc_of"])
+"""Operations that are geometries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A position."""
+
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """All positions that are no farther from the centre than the radius."""
+
+    centre: Position
+    radius: Scalar
+    """Radius [deg]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Polygon:
+    """A polygon of less than half of the sky; sides are arcs of great circles."""
+
+    ring: Ring
+    positions: tuple[Position, ...]
+    """Its corners; none where they are in an array."""
+    outline: Outline | None
+    """What is known of it, where all corners are numbers."""
+    array: Expr | None = None
+    """The array that it comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A shape that is written in a text of each row."""
+
+    text: Expr
+    variable: str
+    """What its parts are called in the SQL; another name for each region of an expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellOf:
+    """The HEALPix cell of an order that holds a position."""
+
+    order: int
+    position: Position
+
+
+Shape = Point | Circle | Polygon | Region | Moc | CellOf
+
+
+def shape_of(geometry: Expr, variable: str = "i") -> Shape:
+    """The shape that an expression is; the numbers in it must be lowered already.
+
+    Parameters
+    ----------
+    variable
+        A letter that no other geometry of the same expression uses.
+    """
+    if isinstance(geometry, Op):
+        match geometry.name:
+            case "point":
+                return Point(_position(geometry.args))
+            case "circle":
+                return Circle(_position(geometry.args[:2]), scalar(geometry.args[2]))
+            case "polygon":
+                pairs = zip(geometry.args[::2], geometry.args[1::2], strict=True)
+                return polygon([_position(pair) for pair in pairs])
+            case "box":
+                return box(_position(geometry.args[:2]), *map(scalar, geometry.args[2:]))
+            case "region":
+                return Region(geometry.args[0], variable)
+            case "moc":
+                written = geometry.args[0]
+                assert isinstance(written, Literal)
+                return moc_of_text(str(written.value))
+            case "moc_of":
+                order, inner = geometry.args
+                assert isinstance(order, Literal)
+                assert isinstance(order.value, int)
+                return CellOf(order.value, _position(inner.args if isinstance(inner, Op) else ()))
+    return _from_array(geometry, variable)
+
+
+def _from_array(geometry: Expr, variable: str) -> Shape:
+    kind = geometry.type.xtype
+    if kind == "point":
+        return Point(Position(*_elements(geometry, 2)))
+    if kind == "circle":
+        lon, lat, radius = _elements(geometry, 3)
+        return Circle(Position(lon, lat), radius)
+    if kind == "polygon":
+        return Polygon(ArrayRing(geometry, variable), (), None, geometry)
+    return Region(geometry, variable)
+
+
+def _position(pair: Sequence[Expr]) -> Position:
+    lon, lat = pair
+    return Position(scalar(lon), scalar(lat))
+
+
+def _elements(array: Expr, size: int) -> list[Scalar]:
+    return [to_double(element(array, index)) for index in range(1, size + 1)]
+
+
+def element(array: Expr, index: int) -> Expr:
+    """An element of an array of numbers, from 1."""
+    return Op(ColumnType(array.type.datatype), "element", (array, integer(index)))
+
+
+def polygon(positions: Sequence[Position]) -> Polygon:
+    """The polygon of these corners."""
+    corners = [
+        (place.lon, place.lat)
+        for place in positions
+        if isinstance(place.lon, float) and isinstance(place.lat, float)
+    ]
+    if len(corners) == len(positions):
+        known = outline(tuple(corners))
+        return Polygon(FixedRing(known.vectors), tuple(positions), known)
+    return Polygon(ring_of(positions), tuple(positions), None)
+
+
+def box(centre: Position, width: Scalar, height: Scalar) -> Polygon:
+    """The box around a centre (ADQL 2.1 section 4.2.9, BOX).
+
+    A cross is centred there, its arms half the sizes [deg] long, parallel to the axes at the centre; the
+    sides are the great circles through the ends of the arms at right angles to them. So the corners are those
+    of a rectangle in the gnomonic projection.
+    """
+    if centre.is_known and is_known(width, height):
+        return polygon([Position(*corner) for corner in _known_box(centre, width, height)])
+    middle = centre.vector
+    east = Position(_quarter_on(centre.lon), 0.0).vector
+    north = cross(middle, east)
+    across, along = (tangent(radians(_half(size))) for size in (width, height))
+    corners: list[Vector] = []
+    for right, up in _BOX_CORNERS:
+        steps = (scaled(scaled(east, across), right), scaled(scaled(north, along), up))
+        corner = sum_of((middle, *steps))
+        length = root(dot(corner, corner))
+        corners.append(tuple(divide(part, length) for part in corner))  # type: ignore[arg-type]
+    return Polygon(FixedRing(tuple(corners)), tuple(map(position_of, corners)), None)
+
+
+_BOX_CORNERS = ((1.0, 1.0), (1.0, -1.0), (-1.0, -1.0), (-1.0, 1.0))
+"""Steps to the east and to the north: counter-clockwise as one looks at the sky (DALI 1.1 section 3.3.7)."""
+
+
+def _known_box(centre: Position, width: Scalar, height: Scalar) -> list[tuple[float, float]]:
+    assert isinstance(centre.lon, float)
+    assert isinstance(centre.lat, float)
+    assert isinstance(width, float)
+    assert isinstance(height, float)
+    x, y, z = known_vector(centre.lon, centre.lat)
+    east = known_vector(centre.lon + 90, 0.0)
+    north = known_vector(centre.lon, centre.lat + 90)
+    across, along = math.tan(width / 2 * RADIAN), math.tan(height / 2 * RADIAN)
+    return [
+        angles(
+            (
+                x + right * across * east[0] + up * along * north[0],
+                y + right * across * east[1] + up * along * north[1],
+                z + right * across * east[2] + up * along * north[2],
+            )
+        )
+        for right, up in _BOX_CORNERS
+    ]
+
+
+def _quarter_on(lon: Scalar) -> Scalar:
+    return lon + 90 if isinstance(lon, float) else Op(DOUBLE, "add", (lon, expression(90.0)))
+
+
+def _half(size: Scalar) -> Scalar:
+    return size / 2 if isinstance(size, float) else Op(DOUBLE, "mul", (size, expression(0.5)))
+
+
+# Regions in texts
+
+
+_KINDS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("CIRCLE",), "eq"),
+    (("POLYGON",), "ge"),
+    (("BOX",), "eq"),
+    (("POINT", "POSITION"), "eq"),
+)
+_SIZES = {"CIRCLE": 3, "POLYGON": 6, "BOX": 4, "POINT": 2}
+
+
+def unfold(region: Region, answer: Callable[[Shape], Condition]) -> Expr:
+    """What a condition says of the shape in each row's text; NULL for a text that is no region.
+
+    A region is written as ``CIRCLE ICRS 83.6 22.0 2.5`` (STC-S) or ``circle 83.6 22.0 2.5`` (DALI), in ICRS.
+    """
+    parts = [(shape.test, condition(answer(shape.shape))) for shape in _readings(region)]
+    return _spoken(region, Op(BOOLEAN, "case", tuple(part for pair in parts for part in pair)))
+
+
+def unfold_number(region: Region, answer: Callable[[Shape], Scalar]) -> Expr:
+    """The same for a number."""
+    parts = [(shape.test, expression(answer(shape.shape))) for shape in _readings(region)]
+    return _spoken(region, Op(DOUBLE, "case", tuple(part for pair in parts for part in pair)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    test: Expr
+    shape: Shape
+
+
+def _readings(region: Region) -> list[_Reading]:
+    numbers = _numbers(region)
+    kind = Op(STRING, "upper", (Op(STRING, "element", (_words(region), integer(1))),))
+    size = Op(INT, "size", (numbers,))
+    lon, lat, third, fourth = (element(numbers, index) for index in range(1, 5))
+    centre = Position(lon, lat)
+    shapes: dict[str, Shape] = {
+        "CIRCLE": Circle(centre, third),
+        "POLYGON": Polygon(ArrayRing(numbers, f"{region.variable}_n"), (), None, numbers),
+        "BOX": box(centre, third, fourth),
+        "POINT": Point(centre),
+    }
+    return [
+        _Reading(
+            Op(
+                BOOLEAN,
+                "and",
+                (
+                    Op(BOOLEAN, "in", (kind, *map(text, names))),
+                    Op(BOOLEAN, comparison, (size, integer(_SIZES[names[0]]))),
+                ),
+            ),
+            shapes[names[0]],
+        )
+        for names, comparison in _KINDS
+    ]
+
+
+def _words(region: Region) -> Local:
+    return Local(STRING, f"{region.variable}_words")
+
+
+def _numbers(region: Region) -> Local:
+    return Local(ColumnType("double", "*"), f"{region.variable}_numbers")
+
+
+def _spoken(region: Region, answer: Expr) -> Expr:
+    """The answer with its text cut into words and numbers first."""
+    words = _words(region)
+    second, third = (Op(STRING, "element", (words, integer(index))) for index in (2, 3))
+    is_number = Op(BOOLEAN, "not", (Op(BOOLEAN, "is_null", (Op(DOUBLE, "double_of_text", (second,)),)),))
+    is_icrs = Op(BOOLEAN, "eq", (Op(STRING, "upper", (second,)), text("ICRS")))
+    has_place = Op(
+        BOOLEAN, "in", (Op(STRING, "upper", (third,)), *(text(place) for place in sorted(REFERENCE_PLACES)))
+    )
+    begin = Op(
+        INT,
+        "case",
+        (is_number, integer(2), Op(BOOLEAN, "and", (is_icrs, has_place)), integer(4), is_icrs, integer(3)),
+    )
+    numbers = Op(_numbers(region).type, "numbers_in", (words, begin))
+    inner = Op(answer.type, "let", (_numbers(region), numbers, answer))
+    return Op(answer.type, "let", (words, Op(STRING, "words", (region.text,)), inner))
+
+
+REFERENCE_PLACES = frozenset(
+    [
+        "GEOCENTER",
+        "BARYCENTER",
+        "TOPOCENTER",
+        "HELIOCENTER",
+        "UNKNOWNREFPOS",
+        "RELOCATABLE",
+        "GALACTIC_CENTER",
+    ]
+)
+"""Reference positions of STC-S; they make no difference to a direction here."""
+
+
+# Values
+
+
+def numbers_of(shape: Point | Circle | Polygon) -> tuple[Expr, ...]:
+    """The numbers of its DALI array, where they are not in one already."""
+    match shape:
+        case Point(position):
+            return expression(position.lon), expression(position.lat)
+        case Circle(centre, radius):
+            return expression(centre.lon), expression(centre.lat), expression(radius)
+    return tuple(expression(angle) for place in shape.positions for angle in (place.lon, place.lat))
