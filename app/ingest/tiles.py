@@ -140,7 +140,7 @@ def _write(piece: Piece, schema: pa.Schema, collection: str, target: Path, name:
 def parquet_options(schema: pa.Schema) -> dict[str, object]:
     """How the columns of events are written.
 
-    Measured on 1.5 million real events (``tests/benchmarks/ingest_encodings.py``): reals split into streams
+    Measured on 1.5 million real events (``tests/benchmarks/bench_ingest.py``): reals split into streams
     of bytes and integers as differences, under zstd 1, take 0.9 of the bytes, 0.5 of the time to write and
     0.6 of the time to read that plain values under zstd 3 take. DuckDB 2.0 and Spark 4.3 read them.
     """
@@ -191,7 +191,9 @@ def _steps(spans: Sequence[Span]) -> Iterator[list[Span]]:
     ends = [[a, *(a + np.searchsorted(run.cells[a:b], marks)).tolist(), b] for run, a, b in spans]
     for step in range(len(marks) + 1):
         part = [(run, at[step], at[step + 1]) for (run, _, _), at in zip(spans, ends, strict=True)]
-        yield [span for span in part if span[1] < span[2]]
+        filled = [span for span in part if span[1] < span[2]]
+        if filled:
+            yield filled
 
 
 def _conformed(batch: pa.RecordBatch, schema: pa.Schema, collection: str) -> pa.Table:

@@ -173,7 +173,7 @@ class Snapshot:
                 },
                 index=pq.read_table(folder / "files.parquet"),
             )
-        except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
             raise LakeError(f"The snapshot {folder} is damaged: {error}.") from error
 
     def manifest(self) -> str:
