@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
 from typing import Annotated, Any, BinaryIO, cast
 from urllib.parse import parse_qsl
 
@@ -19,57 +18,13 @@ from starlette.concurrency import run_in_threadpool
 
 from app.errors import RequestTooLarge, UsageError
 from app.factory import Service
+from app.services.parameters import Parameters, SentFile
 
 _MOST_PARAMETERS = 1000
 _IN_MEMORY = 2**20
 """Bytes of a body that are held in memory; longer ones go to a temporary file."""
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
-
-
-@dataclass(frozen=True, slots=True)
-class SentFile:
-    """A file in a multipart form."""
-
-    name: str
-    """Name of the part, case kept."""
-    file_name: str
-    """What the client calls it."""
-    content: BinaryIO
-    """At its beginning; gone when the request has been answered."""
-    size: int
-    """Bytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """The parameters of a request."""
-
-    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Name in upper case -> values in the order they came: first the query string, then the body."""
-    files: tuple[SentFile, ...] = ()
-    """Files of a multipart form."""
-
-    def all(self, name: str) -> tuple[str, ...]:
-        """Every value of a parameter, the empty ones left out."""
-        return tuple(value for value in self.values.get(name.upper(), ()) if value.strip())
-
-    def one(self, *names: str) -> str | None:
-        """The value of a parameter that may be given once, under its name or an older one.
-
-        Raises
-        ------
-        UsageError
-            Raised if two different values are given.
-        """
-        for name in names:
-            distinct = dict.fromkeys(self.all(name))
-            if len(distinct) > 1:
-                shown = " and ".join(f'"{value[:40]}"' for value in list(distinct)[:2])
-                raise UsageError(f"{name} is given more than once, as {shown}; give it once.")
-            if distinct:
-                return next(iter(distinct))
-        return None
 
 
 async def get_service(request: Request) -> Service:

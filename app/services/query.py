@@ -36,6 +36,8 @@ class Query:
     """MAXREC of the request; None where it has none."""
     base_url: str = ""
     """Where the service is, for the result to say."""
+    timeout: float | None = None
+    """Time the engine may work for it [s]; that of synchronous queries, if none is given."""
 
 
 class Queries:
@@ -183,7 +185,7 @@ class QueryRun:
         begun = time.monotonic()
         LOG.debug("query %r", query.text)
         maxrec = self.maxrec = queries.row_limit(query.text, query.maxrec)
-        with queries.engine.session(timeout=queries.config.sync_timeout) as session:
+        with queries.engine.session(timeout=query.timeout or queries.config.sync_timeout) as session:
             self._hold(session)
             try:
                 result = queries.result(session, query.text, maxrec)
