@@ -103,7 +103,11 @@ def _queries(config: Config) -> Iterator[Queries]:
 
 
 def _given(text: str) -> str:
-    return sys.stdin.read() if text == "-" else text
+    given = sys.stdin.read() if text == "-" else text
+    if any("\ud800" <= character <= "\udfff" for character in given):
+        # So Python shows bytes of the command line that it cannot read.
+        raise UsageError("The query is not valid UTF-8.")
+    return given
 
 
 def _show(queries: Queries, text: str, maxrec: int) -> None:

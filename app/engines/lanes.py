@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from app.errors import QueryCancelled, QueryQueueFull
 
@@ -99,3 +100,17 @@ class Lane:
             retry_after=self._retry_after,
             hint=f"Try again in {self._retry_after} s.",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """The two lanes of an engine."""
+
+    light: Lane
+    heavy: Lane
+    light_bytes: int
+    """A query that reads at most so many bytes is a light one."""
+
+    def choose(self, nbytes: int) -> Lane:
+        """The lane of a query that has so many bytes to read."""
+        return self.light if nbytes <= self.light_bytes else self.heavy

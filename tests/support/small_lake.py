@@ -52,7 +52,9 @@ def make_lake(
     records, files = [], {"collections": [], "observations": [], "gtis": [], "hdus": [], "targets": []}
     for release in releases:
         events = _events(release, random)
-        path = lake / "events" / f"collection={release.collection}" / "norder=0" / "npix=0" / f"{unique}.parquet"
+        path = (
+            lake / "events" / f"collection={release.collection}" / "norder=0" / "npix=0" / f"{unique}.parquet"
+        )
         records.append(_write_events(lake, path, events, catalogue.table("dl3.events").columns))
         for name, rows in {
             "collections": _collection(release),

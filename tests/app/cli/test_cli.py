@@ -47,6 +47,12 @@ def test_query_is_read_from_standard_input(small_home):
     assert gammahub(small_home, "query", "-", given=COUNT).stdout.split() == ["n", str(len(RELEASES))]
 
 
+def test_query_that_is_no_utf8_is_told(small_home):
+    done = gammahub(small_home, "query", "SELECT '\udcff' FROM dl3.events")
+    assert done.exit_code == 2
+    assert "UTF-8" in done.stderr
+
+
 def test_query_in_another_format(small_home):
     assert "<VOTABLE" in gammahub(small_home, "query", COUNT, "--format", "votable").stdout
 

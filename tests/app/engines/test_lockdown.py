@@ -81,6 +81,10 @@ ONLY_BY_STATEMENT = {
         "WITH t AS (COPY (SELECT 1 AS x) TO '{event_file}' (FORMAT parquet, USE_TMP_FILE false)) "
         "SELECT * FROM t"
     ),
+    "overwrite it behind letters of several bytes": (
+        "WITH u AS (SELECT 'äöüßé𝔘𝔘𝔘𝔘𝔘' AS x), "
+        "t AS (COPY (SELECT 1 AS x) TO '{event_file}' (FORMAT parquet, USE_TMP_FILE false)) SELECT * FROM t"
+    ),
     "write to the scratch folder": "COPY (SELECT 1) TO '{scratch}/new.csv'",
     "attach memory": "ATTACH ':memory:' AS mine",
     "leave the transaction": "ROLLBACK",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 
 import httpx
 import pytest
@@ -308,11 +309,12 @@ def test_body_larger_than_the_limit_is_refused(client):
     assert "larger than" in fault(answer, 413)
 
 
-def test_own_fault_tells_no_inside_and_is_logged_with_its_cause(tmp_path, caplog):
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(b"PAR1" + b"\0" * 100)])
+def test_own_fault_tells_no_inside_and_is_logged_with_its_cause(tmp_path, caplog, damage):
     make_lake(tmp_path, [SmallRelease("a", n_events=10)])
     with serve(Config(home=tmp_path)) as server:
         for file in (tmp_path / "lake" / "events").rglob("*.parquet"):
-            file.unlink()
+            damage(file)
         answer = httpx.get(f"{server.tap}/sync", params={"QUERY": FIVE})
     told = fault(answer, 500)
     assert str(tmp_path) not in answer.text
