@@ -110,6 +110,31 @@ class Config(BaseSettings):
     request_bytes: ByteSize = Field(default=ByteSize(8 * _MiB), ge=1024)
     """Most bytes of the body of a request."""
 
+    jobs_url: str | None = None
+    """Database of the jobs, such as postgresql://user@host/name; else the SQLite file state/jobs.sqlite in home."""
+    job_slots: Annotated[int, Field(ge=1, le=1024)] = 2
+    """Jobs that each server process runs at a time."""
+    job_queue: Annotated[int, Field(ge=1)] = 1000
+    """Jobs that may wait for their run; more are told to come back later."""
+    jobs_per_client: Annotated[int, Field(ge=1)] = 200
+    """Jobs of one client that may wait, run or be prepared at a time."""
+    async_timeout: Annotated[int, Field(ge=1)] = 600
+    """Time that a job may run if its EXECUTIONDURATION is not set [s]."""
+    hard_async_timeout: Annotated[int, Field(ge=1)] = 7200
+    """Longest time that a job may run, whatever EXECUTIONDURATION asks [s]."""
+    job_retention: Annotated[int, Field(ge=1)] = 7 * 86_400
+    """Time from the creation of a job to its destruction with all its results, if DESTRUCTION is not set [s]."""
+    hard_job_retention: Annotated[int, Field(ge=1)] = 30 * 86_400
+    """Longest time that a job is kept, whatever DESTRUCTION asks [s]."""
+    job_wait: Annotated[float, Field(ge=0)] = 60.0
+    """Longest time that a request with WAIT is kept waiting [s]."""
+    job_lease: Annotated[float, Field(ge=1)] = 30.0
+    """Time after which the jobs of a server process that gives no sign of life are begun anew [s]."""
+    job_bytes: ByteSize = Field(default=ByteSize(8 * _GiB), ge=1024)
+    """Most bytes of the results of one job."""
+    jobs_bytes: ByteSize = Field(default=ByteSize(64 * _GiB), ge=1024)
+    """Most bytes of the results of all jobs together."""
+
     @field_validator("home", "dl3")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
@@ -141,3 +166,13 @@ class Config(BaseSettings):
     def scratch(self) -> Path:
         """Folder for what the engine cannot hold in memory."""
         return self.home / "scratch"
+
+    @property
+    def state(self) -> Path:
+        """Folder of what the service knows of its jobs."""
+        return self.home / "state"
+
+    @property
+    def jobs(self) -> Path:
+        """Folder of the results of jobs; processes that share jobs share it."""
+        return self.home / "jobs"

@@ -5,6 +5,8 @@
     ServiceError                a request could not be served
     +-- UsageError              the request is wrong: a parameter, a format, a value
     |   +-- RequestTooLarge     more bytes or parameters than the service takes
+    |   +-- JobNotFound         there is no such job, or no such part of it
+    |   +-- JobConflict         the phase of the job forbids it
     +-- QueryError              the query was understood and did not end well
     |   +-- QueryDataError      a value cannot be computed as the query asks
     |   |   +-- ValueRangeError a value of the result does not fit the type of its column
@@ -13,6 +15,8 @@
     |   +-- QueryTooLarge       it needs more memory or scratch space than one query may have
     |   +-- QueryFailed         the engine refused or broke; ours to mend
     +-- QueryQueueFull          too many queries run or wait; to be tried again
+    |   +-- TooManyJobs         this client has too many jobs that have not ended
+    +-- JobsUnavailable         the database of the jobs does not answer
     +-- EngineUnavailable       the engine cannot be reached or has no tables
 
 :mod:`app.faults` says which HTTP status and document each of them becomes.
@@ -44,6 +48,14 @@ class UsageError(ServiceError):
 
 class RequestTooLarge(UsageError):
     """More bytes or parameters than the service takes."""
+
+
+class JobNotFound(UsageError):
+    """There is no such job, or no such part of it."""
+
+
+class JobConflict(UsageError):
+    """The phase of the job forbids what is asked."""
 
 
 class QueryError(ServiceError):
@@ -88,6 +100,14 @@ class QueryQueueFull(ServiceError):
     def __init__(self, message: str, *, retry_after: int, hint: str | None = None) -> None:
         self.retry_after = retry_after
         super().__init__(message, hint=hint)
+
+
+class TooManyJobs(QueryQueueFull):
+    """The client has too many jobs that have not ended."""
+
+
+class JobsUnavailable(ServiceError):
+    """The database of the jobs does not answer."""
 
 
 class EngineUnavailable(ServiceError):

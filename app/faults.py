@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from adql import AdqlError, LimitError
 from app.errors import (
     EngineUnavailable,
+    JobConflict,
+    JobNotFound,
+    JobsUnavailable,
     QueryCancelled,
     QueryError,
     QueryFailed,
@@ -16,6 +19,7 @@ from app.errors import (
     QueryTimeout,
     RequestTooLarge,
     ServiceError,
+    TooManyJobs,
     UsageError,
 )
 from app.formats import Info, Provenance
@@ -27,12 +31,16 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (LimitError, 413),
     (AdqlError, 400),
     (RequestTooLarge, 413),
+    (JobNotFound, 404),
+    (JobConflict, 409),
     (UsageError, 400),
     (QueryTimeout, 408),
     (QueryCancelled, 503),
     (QueryFailed, 500),
     (QueryError, 400),
+    (TooManyJobs, 429),
     (QueryQueueFull, 503),
+    (JobsUnavailable, 503),
     (EngineUnavailable, 503),
 )
 """Class of exception -> HTTP status; the first that fits counts. What is not here is our fault: 500."""
