@@ -108,7 +108,24 @@ class Config(BaseSettings):
     query_length: Annotated[int, Field(ge=100)] = 200_000
     """Most characters of a query."""
     request_bytes: ByteSize = Field(default=ByteSize(8 * _MiB), ge=1024)
-    """Most bytes of the body of a request."""
+    """Most bytes of the body of a request, uploaded tables apart."""
+
+    upload_bytes: ByteSize = Field(default=ByteSize(128 * _MiB), ge=1024)
+    """Most bytes of an uploaded table, uncompressed, and of all tables of a request as they are sent."""
+    upload_rows: Annotated[int, Field(ge=1)] = 5_000_000
+    """Most rows of an uploaded table."""
+    upload_columns: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    """Most columns of an uploaded table."""
+    upload_tables: Annotated[int, Field(ge=0)] = 16
+    """Most uploaded tables of a request; 0 for no uploads."""
+    upload_memory: ByteSize = Field(default=ByteSize(2 * _GiB), ge=1024)
+    """Memory for the uploaded tables of all requests together."""
+    upload_urls: bool = True
+    """Fetch tables that UPLOAD names by an http or https URL."""
+    upload_timeout: Annotated[float, Field(gt=0)] = 60.0
+    """Time in which a table that is named by its URL must have come [s]."""
+    upload_networks: str = ""
+    """Networks that are not public and from which tables may be fetched, such as 10.1.0.0/16,192.168.7.5."""
 
     jobs_url: str | None = None
     """Database of the jobs, such as postgresql://user@host/name; else the SQLite file state/jobs.sqlite in home."""
@@ -154,6 +171,14 @@ class Config(BaseSettings):
     def _addresses(cls, text: str) -> str:
         for name in text.split(","):
             if name.strip() not in ("", "*"):
+                ip_network(name.strip(), strict=False)
+        return text
+
+    @field_validator("upload_networks")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        for name in text.split(","):
+            if name.strip():
                 ip_network(name.strip(), strict=False)
         return text
 

@@ -7,6 +7,7 @@
     |   +-- RequestTooLarge     more bytes or parameters than the service takes
     |   +-- JobNotFound         there is no such job, or no such part of it
     |   +-- JobConflict         the phase of the job forbids it
+    |   +-- UploadError         an uploaded table cannot be had or read
     +-- QueryError              the query was understood and did not end well
     |   +-- QueryDataError      a value cannot be computed as the query asks
     |   |   +-- ValueRangeError a value of the result does not fit the type of its column
@@ -48,6 +49,10 @@ class UsageError(ServiceError):
 
 class RequestTooLarge(UsageError):
     """More bytes or parameters than the service takes."""
+
+
+class UploadError(UsageError):
+    """An uploaded table cannot be had or read; the sentence names the table, and row and column if it can."""
 
 
 class JobNotFound(UsageError):

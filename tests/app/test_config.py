@@ -40,6 +40,7 @@ def test_empty_variable_is_as_good_as_none(monkeypatch):
         ("LOG_LEVEL", "chatty"),
         ("LIGHT_SLOTS", "0"),
         ("FORWARDED_ALLOW_IPS", "127.0.0.1, proxy"),
+        ("UPLOAD_NETWORKS", "10.0.0.0/33"),
     ],
 )
 def test_wrong_value_is_refused(monkeypatch, name, value):
