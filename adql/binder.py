@@ -11,16 +11,28 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count as counter
 
-from adql import ast, core, timestamps
+from adql import ast, casts, core, timestamps
 from adql.coercion import NULL_TYPE, common_type, converted
 from adql.core import BOOLEAN, Expr, Literal, Op
 from adql.errors import AdqlError, BindError, UnsupportedError
-from adql.functions import AGGREGATES, FUNCTIONS, Function, aggregate, count
+from adql.functions import AGGREGATES, FUNCTIONS, Function, count_rows
+from adql.patterns import escaped, plain_pattern
 from adql.printer import to_adql
 from adql.schema import Catalogue, Column, Table
 from adql.scope import BoundRelation, NamedValue, Scope, suggestion
-from adql.types import DOUBLE, LONG, STRING, TIMESTAMP, ColumnType, Position
-from adql.values import Value, from_column, integer, merged, product_of, sum_of, text, to_double, to_long
+from adql.types import DOUBLE, LONG, POINT, STRING, TIMESTAMP, ColumnType, Position
+from adql.values import (
+    Value,
+    from_column,
+    integer,
+    merged,
+    merged_all,
+    product_of,
+    sum_of,
+    text,
+    to_double,
+    to_long,
+)
 from adql.words import RESERVED_WORDS
 
 
@@ -539,11 +551,7 @@ class _Binder:
             return _number_in(str(expr.value), other.type, node)
         if not expr.type.is_numeric or (isinstance(other, Literal) and not other.type.is_numeric):
             return expr
-        return (
-            text(expr.text or str(expr.value))
-            if isinstance(expr, Literal)
-            else Op(STRING, "to_text", (expr,))
-        )
+        return text(expr.text or str(expr.value)) if isinstance(expr, Literal) else casts.text_of(expr)
 
     def _temporal_as(self, expr: Expr, other: ColumnType, node: ast.Node) -> Expr:
         """A text literal in the one form that times have, where it is compared with a time."""
@@ -607,17 +615,17 @@ class _Binder:
             if not isinstance(node.escape, ast.String) or len(node.escape.value) != 1:
                 raise BindError("ESCAPE takes one character in quotes.", node.escape.position)
             escape = node.escape.value
-        if isinstance(pattern, Literal):
-            return (
-                replace(pattern, value=_escaped(str(pattern.value), escape, node))
-                if pattern.value is not None
-                else pattern
-            )
-        if escape is not None:
-            raise UnsupportedError(
-                "ESCAPE is offered for a pattern that is a text, not an expression.", node.position
-            )
-        return Op(STRING, "escape_pattern", (pattern,))
+        if escape is None or not isinstance(pattern, Literal) or pattern.value is None:
+            if escape is not None and not isinstance(pattern, Literal):
+                raise UnsupportedError(
+                    "ESCAPE is offered for a pattern that is a text, not an expression.", node.position
+                )
+            return plain_pattern(pattern)
+        try:
+            return replace(pattern, value=escaped(str(pattern.value), escape))
+        except BindError as fault:
+            fault.position = node.pattern.position
+            raise
 
     def _text(self, node: ast.Expression, scope: Scope, check: _Check) -> Expr:
         value = self._value(node, scope, check)
@@ -682,8 +690,11 @@ class _Binder:
         if isinstance(value.expr, Literal) and isinstance(known, int | float):
             digits = value.expr.text
             return Value(Literal(value.type, -known, f"-{digits}" if digits else None))
-        expr = to_long(value.expr) if value.type.is_integer else value.expr
-        return Value(Op(expr.type, "neg", (expr,)), unit=value.unit, ucd=value.ucd)
+        if value.type.is_integer:
+            expr = Op(LONG, "neg_integer", (to_long(value.expr),))
+        else:
+            expr = Op(value.type, "neg", (value.expr,))
+        return Value(expr, unit=value.unit, ucd=value.ucd)
 
     def _number_operand(self, node: ast.Expression, scope: Scope, check: _Check, operator: str) -> Value:
         value = self._value(node, scope, check)
@@ -706,10 +717,10 @@ class _Binder:
         right = self._number_operand(node.right, scope, check, node.operator)
         whole = left.type.is_integer and right.type.is_integer
         widen = to_long if whole else to_double
-        name = _ARITHMETIC[node.operator] if not (whole and node.operator == "/") else "idiv"
+        name = (_INTEGER_ARITHMETIC if whole else _ARITHMETIC)[node.operator]
         expr = Op(LONG if whole else DOUBLE, name, (widen(left.expr), widen(right.expr)))
         if node.operator in "+-":
-            return sum_of(left, right, expr)
+            return sum_of(left, right, expr, is_difference=node.operator == "-")
         return product_of(left, right, expr, power=-1 if node.operator == "/" else 1)
 
     def _function(self, node: ast.Function, scope: Scope, check: _Check) -> Value:
@@ -722,19 +733,24 @@ class _Binder:
             )
         function = FUNCTIONS.get(name)
         if function is None:
-            hint = suggestion(name, [known.name for known in FUNCTIONS.values()] + sorted(AGGREGATES))
+            hint = suggestion(name, [known.name for known in FUNCTIONS.values()])
             self.faults.append(BindError(f'Unknown function "{node.name}".{hint}', node.position))
             return _UNKNOWN
         args = tuple(self._value(arg, scope, check) for arg in node.arguments)
+        value = self._called(function, node, args)
+        named = next((arg.name for arg in args if arg.name), "")
+        label = f"{name}_{named}" if named else name
+        return value if value.name else replace(value, name=label.lower())
+
+    def _called(self, function: Function, node: ast.Function, args: tuple[Value, ...]) -> Value:
+        """What a function gives for its arguments."""
         self._check_arguments(function, node, args)
+        typed = tuple(_typed(arg, function.kind(index)) for index, arg in enumerate(args))
         try:
-            value = function.make(args)
+            return function.make(typed)
         except AdqlError as fault:
             fault.position = fault.position or node.position
             raise
-        if value.name or len(args) != 1 or not args[0].name:
-            return value
-        return replace(value, name=f"{name.lower()}_{args[0].name}")
 
     def _check_arguments(self, function: Function, node: ast.Function, args: tuple[Value, ...]) -> None:
         least, most = function.arity
@@ -757,28 +773,24 @@ class _Binder:
                 )
 
     def _aggregate(self, node: ast.Function, scope: Scope, check: _Check) -> Value:
-        name = node.name.upper()
+        function = FUNCTIONS[node.name.upper()]
         check(node)
-        distinct = node.quantifier == "DISTINCT"
-        if len(node.arguments) != 1:
-            raise BindError(f"{name} takes 1 argument; {len(node.arguments)} were given.", node.position)
-        argument = node.arguments[0]
-        if isinstance(argument, ast.Star):
-            if name != "COUNT":
-                raise BindError(f"{name}(*) does not exist; only COUNT takes *.", node.position)
-            return count((), distinct=False)
-        value = self._value(argument, scope, _no_aggregates(f"{name}()", "a subquery"))
-        if name == "COUNT":
-            return count((value,), distinct=distinct)
-        if name in ("SUM", "AVG") and not (value.type.is_numeric or value.type == NULL_TYPE):
-            raise BindError(
-                f"{name} takes a number; {_shortened(to_adql(argument))} is {value.type}.", argument.position
-            )
-        if value.type.is_geometry:
-            raise BindError(f"{name} has no meaning for a {value.type}.", argument.position)
-        if value.type == NULL_TYPE:
-            value = replace(value, expr=Literal(DOUBLE, None))
-        return aggregate(name, value, distinct=distinct)
+        is_distinct = node.quantifier == "DISTINCT"
+        if any(isinstance(arg, ast.Star) for arg in node.arguments):
+            if function.name != "COUNT" or is_distinct:
+                raise BindError(f"{function.name}(*) does not exist; only COUNT takes *.", node.position)
+            return count_rows()
+        inside = _no_aggregates(f"{function.name}()", "a subquery")
+        args = tuple(self._value(arg, scope, inside) for arg in node.arguments)
+        if args and function.kind(0) in ("any", "scalar"):
+            args = (_typed(args[0], "number"), *args[1:])
+        value = self._called(function, node, args)
+        if not is_distinct:
+            return value
+        if not function.takes_distinct:
+            raise BindError(f"{function.name} does not take DISTINCT.", node.position)
+        assert isinstance(value.expr, core.Aggregate)
+        return replace(value, expr=replace(value.expr, distinct=True))
 
     def _cast(self, node: ast.Cast, scope: Scope, check: _Check) -> Value:
         value = self._value(node.operand, scope, check)
@@ -786,33 +798,11 @@ class _Binder:
             raise UnsupportedError(f"CAST to {node.target} is not offered yet.", node.position)
         if value.type.is_geometry:
             raise UnsupportedError(f"CAST of a {value.type} is not offered yet.", node.position)
-        type_, op = _CASTS[node.target]
-        if node.target in ("CHAR", "VARCHAR"):
-            expr: Expr = (
-                value.expr
-                if value.type.datatype in ("char", "unicodeChar")
-                else Op(STRING, op, (value.expr,))
-            )
-            expr = replace(expr, type=STRING) if value.type == NULL_TYPE else expr
-            if node.length is not None:
-                expr = Op(STRING, "left", (expr, integer(node.length)))
-            return Value(expr, value.name, value.description, value.unit, value.ucd)
-        if node.target == "TIMESTAMP":
-            if isinstance(value.expr, Literal) and isinstance(value.expr.value, str):
-                return Value(self._timestamp(value.expr.value, node), ucd=value.ucd)
-            if value.type.datatype not in ("char", "unicodeChar"):
-                raise BindError(f"Only a text can be CAST to TIMESTAMP; this is {value.type}.", node.position)
-            return Value(Op(TIMESTAMP, op, (value.expr,)), value.name, value.description, None, value.ucd)
-        if value.type == NULL_TYPE:
-            return Value(Literal(type_, None))
-        source = "text" if value.type.datatype in ("char", "unicodeChar") else "number"
-        return Value(
-            Op(type_, f"{op}_of_{source}", (value.expr,)),
-            value.name,
-            value.description,
-            value.unit,
-            value.ucd,
-        )
+        try:
+            return casts.cast(value, node.target, node.length)
+        except AdqlError as fault:
+            fault.position = fault.position or node.position
+            raise
 
     def _case(self, node: ast.Case, scope: Scope, check: _Check) -> Value:
         subject = self._value(node.operand, scope, check) if node.operand is not None else None
@@ -834,15 +824,12 @@ class _Binder:
             common = common_type([result.type for result in results])
         except BindError as fault:
             raise BindError(f"The branches of CASE do not agree. {fault.message}", node.position) from fault
-        kept = results[0]
-        for result in results[1:]:
-            kept = merged(kept, result, kept.expr)
         parts: list[Expr] = []
         for condition, result in zip(conditions, results, strict=False):
             parts += [condition, converted(result.expr, common)]
         if node.default is not None:
             parts.append(converted(results[-1].expr, common))
-        return Value(Op(common, "case", tuple(parts)), unit=kept.unit, ucd=kept.ucd)
+        return replace(merged_all(results, Op(common, "case", tuple(parts))), name="")
 
 
 # Pieces
@@ -872,6 +859,9 @@ def _no_aggregates(place: str, instead: str) -> _Check:
 
 _COMPARISONS = {"=": "eq", "<>": "ne", "<": "lt", ">": "gt", "<=": "le", ">=": "ge"}
 _ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
+_INTEGER_ARITHMETIC = {"+": "add_integer", "-": "sub_integer", "*": "mul_integer", "/": "idiv"}
+
+_TEXT_OR_FLAG = ("char", "unicodeChar", "boolean")
 
 _KINDS: dict[str, Callable[[ColumnType], bool]] = {
     "number": lambda type_: type_.is_numeric,
@@ -880,6 +870,7 @@ _KINDS: dict[str, Callable[[ColumnType], bool]] = {
     "timestamp": lambda type_: type_.is_timestamp or type_.is_text,
     "point": lambda type_: type_.xtype == "point",
     "geometry": lambda type_: type_.is_geometry,
+    "scalar": lambda type_: not type_.is_geometry and (type_.is_numeric or type_.datatype in _TEXT_OR_FLAG),
     "any": lambda type_: True,
 }
 
@@ -888,20 +879,27 @@ _KIND_WORDS = {
     "integer": "an integer",
     "text": "a text",
     "timestamp": "a time",
+    "scalar": "a number, a text or a time",
     "point": "a POINT",
     "geometry": "a geometry (POINT, CIRCLE, BOX, POLYGON)",
 }
 
-_CASTS: dict[str, tuple[ColumnType, str]] = {
-    "CHAR": (STRING, "to_text"),
-    "VARCHAR": (STRING, "to_text"),
-    "SMALLINT": (ColumnType("short"), "short"),
-    "INTEGER": (ColumnType("int"), "int"),
-    "BIGINT": (LONG, "long"),
-    "REAL": (ColumnType("float"), "float"),
-    "DOUBLE PRECISION": (DOUBLE, "double"),
-    "TIMESTAMP": (TIMESTAMP, "to_timestamp"),
+_NULLS = {
+    "number": DOUBLE,
+    "integer": LONG,
+    "text": STRING,
+    "timestamp": TIMESTAMP,
+    "point": POINT,
+    "geometry": POINT,
 }
+"""Kind of an argument -> what a NULL is taken for."""
+
+
+def _typed(arg: Value, kind: str) -> Value:
+    """A bare NULL as a value of the type that the function needs."""
+    if arg.type != NULL_TYPE or kind not in _NULLS:
+        return arg
+    return replace(arg, expr=Literal(_NULLS[kind], None))
 
 
 def _output_name(item: ast.SelectItem, value: Value) -> str:
@@ -945,23 +943,6 @@ def _number_in(written: str, other: ColumnType, node: ast.Node) -> Literal:
     if not math.isfinite(value):
         raise BindError(f"A number is compared with {written[:60]!r}, which is not finite.", node.position)
     return Literal(DOUBLE, value, repr(value))
-
-
-def _escaped(pattern: str, escape: str | None, node: ast.Like) -> str:
-    """A LIKE pattern rewritten from one escape character, or none, to the backslash."""
-    parts = []
-    characters = iter(pattern)
-    for character in characters:
-        if character != escape:
-            parts.append("\\\\" if character == "\\" else character)
-            continue
-        following = next(characters, "")
-        if following not in ("%", "_", escape):
-            raise BindError(
-                f"In a LIKE pattern {escape} must stand before %, _ or {escape}.", node.pattern.position
-            )
-        parts.append(f"\\{following}" if following in ("%", "_", "\\") else following)
-    return "".join(parts)
 
 
 def _negated(condition: Expr, negated: bool) -> Expr:

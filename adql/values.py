@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 from adql import units
-from adql.core import Expr, Literal, Op
+from adql.core import Expr, Literal, Op, constant
 from adql.schema import Column
 from adql.types import DOUBLE, INT, LONG, STRING, ColumnType
 
@@ -80,21 +81,34 @@ def about(word: str, value: Value) -> str:
     return f"{word} of: {value.description}" if value.description else ""
 
 
+# What a UCD becomes (UCD1+ controlled vocabulary 1.6: stat.max, arith.sum and their like come second)
+
+
 def statistic(ucd: str | None, word: str) -> str | None:
-    """A UCD with a statistic added, such as ``em.energy;stat.max`` (UCD1+ 1.6: stat.max comes second)."""
-    if not ucd:
-        return None
-    words = [part for part in ucd.split(";") if part != "meta.main" and not part.startswith("stat.")]
+    """A UCD with a statistic or an arithmetic word added, such as ``em.energy;stat.max``."""
+    words = _quantity(ucd)
     return ";".join([*words, word]) if words else None
 
 
-def sum_of(left: Value, right: Value, expr: Expr) -> Value:
+def _quantity(ucd: str | None) -> list[str]:
+    """The words of a UCD that say what is measured; none if there are others than can be added to."""
+    words = [word for word in (ucd or "").split(";") if word and word != "meta.main"]
+    if not words or words[0].startswith(("stat.", "arith.")):
+        return []
+    return [word for word in words if not word.startswith(("stat.", "arith."))]
+
+
+def sum_of(left: Value, right: Value, expr: Expr, *, is_difference: bool = False) -> Value:
     """``left + right`` or ``left - right``: the unit is kept where both have the same."""
-    if left.unit != right.unit and not (_is_bare(left) or _is_bare(right)):
-        return Value(expr, description=_mixed("sum", left, right))
-    known = left if not _is_bare(left) else right
-    ucd = left.ucd if left.ucd == right.ucd or _is_bare(right) else right.ucd if _is_bare(left) else None
-    return Value(expr, unit=known.unit, ucd=ucd)
+    if _is_bare(left) or _is_bare(right):
+        known = right if _is_bare(left) else left
+        return Value(expr, unit=known.unit, ucd=known.ucd)
+    if not units.same(left.unit, right.unit):
+        return Value(expr, description=_mixed("difference" if is_difference else "sum", left, right))
+    if is_difference:
+        alike = _quantity(left.ucd) == _quantity(right.ucd)
+        return Value(expr, unit=left.unit, ucd=statistic(left.ucd, "arith.diff") if alike else None)
+    return Value(expr, unit=left.unit, ucd=left.ucd if left.ucd == right.ucd else None)
 
 
 def product_of(left: Value, right: Value, expr: Expr, *, power: int) -> Value:
@@ -104,7 +118,10 @@ def product_of(left: Value, right: Value, expr: Expr, *, power: int) -> Value:
     if _is_bare(left) and power == 1:
         return Value(expr, unit=right.unit, ucd=right.ucd)
     unit, sure = units.product(left.unit, right.unit, power=power)
-    return Value(expr, unit=unit, description="" if sure else LOST)
+    ucd = None
+    if left.unit is not None and _quantity(left.ucd) == _quantity(right.ucd):
+        ucd = statistic(left.ucd, "arith.squared" if power == 1 else "arith.ratio")
+    return Value(expr, unit=unit, ucd=ucd, description="" if sure else _lost(left, right))
 
 
 def raised(base: Value, power: Fraction | None, expr: Expr) -> Value:
@@ -112,24 +129,33 @@ def raised(base: Value, power: Fraction | None, expr: Expr) -> Value:
     if base.unit is None:
         return Value(expr)
     if power is None:
-        return Value(expr, description=LOST)
+        return Value(expr, description=f"Power of a value in {base.unit}: {LOST}")
     unit, sure = units.raised(base.unit, power)
-    return Value(expr, unit=unit, description="" if sure else LOST)
+    ucd = statistic(base.ucd, "arith.squared") if power == 2 else None
+    return Value(expr, unit=unit, ucd=ucd, description="" if sure else _lost(base))
 
 
 def merged(first: Value, second: Value, expr: Expr) -> Value:
     """One value out of two (COALESCE, CASE, UNION): what both agree on is kept."""
-    if isinstance(second.expr, Literal) and (_is_bare(second) or _is_null(second)):
-        return replace(first, expr=expr, xml_type=None)
-    if isinstance(first.expr, Literal) and (_is_bare(first) or _is_null(first)):
-        return replace(second, expr=expr, xml_type=None)
+    return merged_all((first, second), expr)
+
+
+def merged_all(values: Sequence[Value], expr: Expr) -> Value:
+    """One value out of several: what all agree on is kept; plain constants and NULLs agree with any."""
+    told = [value for value in values if not _is_constant(value)] or list(values[:1])
+    first, rest = told[0], told[1:]
+    unit = first.unit if all(units.same(first.unit, value.unit) for value in rest) else None
+    description = first.description if all(value.description == first.description for value in rest) else ""
+    if unit is None and any(value.unit for value in told):
+        mixed = ", ".join(sorted({value.unit or "no unit" for value in told}))
+        description = f"{description or 'Values'} (in {mixed}: {LOST})"
     return Value(
         expr,
         first.name,
-        first.description,
-        first.unit if first.unit == second.unit else None,
-        first.ucd if first.ucd == second.ucd else None,
-        first.utype if first.utype == second.utype else None,
+        description,
+        unit,
+        first.ucd if all(value.ucd == first.ucd for value in rest) else None,
+        first.utype if all(value.utype == first.utype for value in rest) else None,
     )
 
 
@@ -138,9 +164,15 @@ def _is_bare(value: Value) -> bool:
     return value.unit is None and value.ucd is None
 
 
-def _is_null(value: Value) -> bool:
-    return isinstance(value.expr, Literal) and value.expr.value is None
+def _is_constant(value: Value) -> bool:
+    """True for a plain constant, a NULL too, which takes the unit of what it stands beside."""
+    return _is_bare(value) and (isinstance(value.expr, Literal) or constant(value.expr) is not None)
 
 
 def _mixed(word: str, left: Value, right: Value) -> str:
     return f"{word.capitalize()} of values in {left.unit or 'no unit'} and {right.unit or 'no unit'}: {LOST}"
+
+
+def _lost(*values: Value) -> str:
+    told = " and ".join(value.unit or "no unit" for value in values)
+    return f"From values in {told}: {LOST}"

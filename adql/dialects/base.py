@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -11,7 +12,7 @@ from adql.core import Expr, Literal, Op
 from adql.errors import UnsupportedError
 from adql.pruning import Scan
 from adql.schema import Table
-from adql.types import ColumnType
+from adql.types import LONG, ColumnType
 
 Template = str | Callable[..., str]
 """SQL with ``{0}``, ``{1}`` for the arguments, or a function of the arguments' SQL."""
@@ -29,6 +30,8 @@ class Dialect:
     """VOTable datatype -> SQL type, for CAST."""
     operations: Mapping[str, Template]
     """Name of an operation -> how to write it."""
+    aggregates: Mapping[str, Template] = field(default_factory=dict)
+    """Name of an aggregate, with ``_distinct`` if it is that -> how to write it, if not as SQL92 does."""
     escapes: Mapping[str, str] = field(default_factory=dict)
     """Character -> how a text literal holds it; the quote must be among them."""
     rewrites: Mapping[str, Callable[[Op], Op]] = field(default_factory=dict)
@@ -168,7 +171,17 @@ class _Writer:
                 return f"{self._name(name)} AS {self._name(alias)}"
             case core.RowsSource(alias=alias, names=names, rows=rows):
                 selects = (
-                    ", ".join(f"{value} AS {self._name(name)}" for name, value in zip(names, row, strict=True))
+                    ", ".join(
+                        f"{value} AS {self._name(name)}" for name, value in zip(names, row, strict=True)
+                    )
+                    for row in rows
+                )
+                return f"({' UNION ALL '.join(f'SELECT {each}' for each in selects)}) AS {self._name(alias)}"
+            case core.RowsSource(alias=alias, names=names, rows=rows):
+                selects = (
+                    ", ".join(
+                        f"{value} AS {self._name(name)}" for name, value in zip(names, row, strict=True)
+                    )
                     for row in rows
                 )
                 return f"({' UNION ALL '.join(f'SELECT {each}' for each in selects)}) AS {self._name(alias)}"
@@ -208,10 +221,8 @@ class _Writer:
                 return self._case(args)
             case Op():
                 return self._operation(expr)
-            case core.Aggregate(name=name, args=args, distinct=distinct, type=type_):
-                every = "DISTINCT " if distinct else ""
-                call = f"{name}({every}{self.expr(args[0]) if args else '*'})"
-                return f"CAST({call} AS {self.dialect.type(type_)})" if name == "sum" else call
+            case core.Aggregate():
+                return self._aggregate(expr)
             case core.ScalarQuery(query=query):
                 return f"({self.query(query)})"
             case core.ExistsQuery(query=query):
@@ -222,6 +233,8 @@ class _Writer:
 
     def _literal(self, literal: Literal) -> str:
         value = literal.value
+        if value is None and literal.type.datatype not in self.dialect.types:
+            return "NULL"
         if value is None:
             return f"CAST(NULL AS {self.dialect.type(literal.type)})"
         if isinstance(value, bool):
@@ -241,6 +254,20 @@ class _Writer:
             words += ["ELSE", self.expr(args[-1])]
         return " ".join([*words, "END"])
 
+    def _aggregate(self, expr: core.Aggregate) -> str:
+        args = [self.expr(arg) for arg in expr.args]
+        name = (
+            f"{expr.name}_{'integers' if expr.type.is_integer else 'reals'}"
+            if expr.name == "sum"
+            else expr.name
+        )
+        template = self.dialect.aggregates.get(f"{name}_distinct" if expr.distinct else name)
+        if template is not None:
+            return template.format(*args) if isinstance(template, str) else template(*args)
+        if name not in ("count", "avg", "min", "max"):
+            raise UnsupportedError(f"{name.upper()} is not offered on {self.dialect.name}.")
+        return f"{name}({'DISTINCT ' if expr.distinct else ''}{', '.join(args) or '*'})"
+
     def _operation(self, op: Op) -> str:
         if op.name in self.dialect.rewrites:
             op = self.dialect.rewrites[op.name](op)
@@ -248,11 +275,31 @@ class _Writer:
         if template is None:
             what = _SPOKEN.get(op.name, op.name.upper())
             raise UnsupportedError(f"{what} is not offered on {self.dialect.name}.")
-        args = [self.expr(arg) for arg in op.args]
-        if op.name in ("div", "idiv", "mod", "mod_integer") and core.constant(op.args[1]) not in (None, 0):
+        args = [self.expr(arg) for arg in _wide(op)]
+        if op.name in ("div", "idiv", "mod", "mod_integer") and core.constant(op.args[1]) not in (
+            None,
+            0,
+            -1,
+        ):
             template = self.dialect.operations.get(f"{op.name}_sure", template)
         return template.format(*args) if isinstance(template, str) else template(*args)
 
+
+def _wide(op: Op) -> tuple[Expr, ...]:
+    """The arguments; where all are constant integers the first is cast, for 1 is an INTEGER to an engine."""
+    numbers = [arg for arg in op.args if arg.type.is_integer and core.constant(arg) is not None]
+    if op.type != LONG or op.name == "to_bigint" or not op.args or len(numbers) < len(op.args):
+        return op.args
+    return (Op(LONG, "to_bigint", op.args[:1]), *op.args[1:])
+
+
+_SPOKEN = {
+    "count_over": "A polygon with any number of corners (a column, or a text that is CAST)",
+    "sum_over": "A polygon with any number of corners (a column, or a text that is CAST)",
+    "numbers_in": "A polygon with any number of corners (a column, or a text that is CAST)",
+    "let": "A region in a text column",
+}
+"""What to call an operation that has no name of its own in ADQL."""
 
 _SPOKEN = {
     "count_over": "A polygon with any number of corners (a column, or a text that is CAST)",
@@ -291,6 +338,12 @@ def call(name: str) -> Callable[..., str]:
     return lambda *args: f"{name}({', '.join(args)})"
 
 
+GREATEST = "1.7976931348623157e308"
+"""The greatest double; what is not below is Infinity or NaN."""
+
+EXP_LIMIT = "709.782712893384e0"
+"""Of this the exponential is still a double."""
+
 ANSI: Mapping[str, Template] = {
     "add": "({0} + {1})",
     "sub": "({0} - {1})",
@@ -313,18 +366,23 @@ ANSI: Mapping[str, Template] = {
     "concat": "({0} || {1})",
     "coalesce": call("coalesce"),
     "nullif": call("nullif"),
+    "flag": "CAST({0} AS INTEGER)",
     "least": call("least"),
     "greatest": call("greatest"),
     "lower": "lower({0})",
     "upper": "upper({0})",
     "left": "substr({0}, 1, {1})",
+    "tail": "substr({0}, {1} + 1)",
+    "substring": "substr({0}, {1}, {2})",
+    "length": "length({0})",
+    "position": "instr({0}, {1})",
+    "extract": "regexp_extract({0}, {1}, 1)",
+    "md5": "md5({0})",
     "abs": "abs({0})",
-    "abs_integer": "abs({0})",
-    "ceil": "CAST(ceil({0}) AS DOUBLE)",
-    "ceil_integer": "{0}",
+    "abs_integer": "CASE WHEN {0} >= -9223372036854775807 THEN abs({0}) END",
+    "sign": "sign({0})",
     "floor": "CAST(floor({0}) AS DOUBLE)",
-    "floor_integer": "{0}",
-    "round": call("round"),
+    "round": "round({0})",
     "sin": "sin({0})",
     "cos": "cos({0})",
     "tan": "tan({0})",
@@ -336,13 +394,14 @@ ANSI: Mapping[str, Template] = {
     "sqrt": "CASE WHEN {0} >= 0 THEN sqrt({0}) END",
     "raw_sqrt": "sqrt({0})",
     "square": "({0} * {0})",
-    "exp": "exp({0})",
+    "exp": f"CASE WHEN {{0}} <= {EXP_LIMIT} THEN exp({{0}}) END",
+    "raw_ln": "ln({0})",
     "ln": "CASE WHEN {0} > 0 THEN ln({0}) END",
     "log10": "CASE WHEN {0} > 0 THEN log10({0}) END",
-    "power": "nullif(power({0}, {1}), CAST('NaN' AS DOUBLE))",
+    "power": f"CASE WHEN abs(power({{0}}, {{1}})) <= {GREATEST} THEN power({{0}}, {{1}}) END",
     "pi": "pi()",
-    "degrees": "degrees({0})",
-    "radians": "radians({0})",
+    "degrees": f"({{0}} * {_double(180 / math.pi)})",
+    "radians": f"({{0}} * {_double(math.pi / 180)})",
     "to_double": "CAST({0} AS DOUBLE)",
     "to_bigint": "CAST({0} AS BIGINT)",
     "cut": "CAST({0} AS BIGINT)",

@@ -7,17 +7,29 @@ from adql.dialects.base import ANSI, Dialect, Template
 _INTEGERS = {"short": "SMALLINT", "int": "INTEGER", "long": "BIGINT"}
 
 _CASTS: dict[str, Template] = {
-    # TRY_CAST to an integer rounds: 1.9 is 2. ADQL's CAST cuts here, on every engine.
-    **{f"{name}_of_number": f"TRY_CAST(trunc({{0}}) AS {sql})" for name, sql in _INTEGERS.items()},
-    **{
-        f"{name}_of_text": f"TRY_CAST(trunc(TRY_CAST({{0}} AS DECIMAL(38, 9))) AS {sql})"
-        for name, sql in _INTEGERS.items()
-    },
-    "float_of_number": "TRY_CAST({0} AS FLOAT)",
-    "float_of_text": "TRY_CAST({0} AS FLOAT)",
-    "double_of_number": "CAST({0} AS DOUBLE)",
+    **{f"cut_{name}": f"TRY_CAST(trunc({{0}}) AS {sql})" for name, sql in _INTEGERS.items()},
+    "long_of_text": "TRY_CAST({0} AS BIGINT)",
     "double_of_text": "TRY_CAST({0} AS DOUBLE)",
+    "text_of_integer": "CAST({0} AS VARCHAR)",
+    "text_of_real": "CAST({0} AS VARCHAR)",
+    "is_date": "(TRY_CAST({0} AS DATE) IS NOT NULL)",
+    "days_of_text": "date_diff('day', DATE '1858-11-17', TRY_CAST({0} AS DATE))",
 }
+
+_WORDS = "list_filter(regexp_split_to_array(%s, {2}), lambda w: w <> '')"
+
+
+_LIST = "array_to_string(list_sort(list(%s{0}) FILTER (WHERE {0} IS NOT NULL)), {1})"
+
+
+def _histogram(value: str, *edges: str) -> str:
+    """Counts between edges that belong to the bin above; DuckDB's belong to that below, so all is negated."""
+    keys = [f"({edge}) * -1 + 0" for edge in edges]
+    counts = f"histogram({value} * -1, [{', '.join(reversed(keys))}])"
+    inside = f"count(CASE WHEN {value} >= {edges[0]} THEN 1 END)"
+    bins = f"list_transform([{', '.join(keys)}], lambda k: coalesce(map_extract({counts}, k)[1], 0))"
+    return f"CAST(list_prepend(count(*) - {inside}, {bins}) AS INTEGER[])"
+
 
 DUCKDB = Dialect(
     name="duckdb",
@@ -36,21 +48,27 @@ DUCKDB = Dialect(
     operations={
         **ANSI,
         **_CASTS,
-        "idiv": "({0} // nullif({1}, 0))",
+        "idiv": "TRY_CAST(CAST({0} AS HUGEINT) // nullif({1}, 0) AS BIGINT)",
         "idiv_sure": "({0} // {1})",
         "atan2": "atan2({0}, {1})",
-        "round_integer": lambda number, digits="0": f"CAST(round({number}, {digits}) AS BIGINT)",
-        "truncate": lambda number, digits="0": f"trunc({number}, {digits})",
-        "truncate_integer": lambda number, digits="0": f"CAST(trunc({number}, {digits}) AS BIGINT)",
+        # What overflows is an error here; TRY takes no aggregates.
+        "add_integer": "TRY_CAST(CAST({0} AS HUGEINT) + {1} AS BIGINT)",
+        "sub_integer": "TRY_CAST(CAST({0} AS HUGEINT) - {1} AS BIGINT)",
+        "mul_integer": "TRY_CAST(CAST({0} AS HUGEINT) * {1} AS BIGINT)",
+        "neg_integer": "TRY_CAST(-CAST({0} AS HUGEINT) AS BIGINT)",
+        "ceiling": "ceil({0})",
+        "flooring": "floor({0})",
+        "cut_real": "trunc({0})",
         "random": "random()",
         "like": "({0} LIKE {1} ESCAPE '\\')",
         "ilike": "(lower({0}) LIKE lower({1}) ESCAPE '\\')",
         "escape_pattern": "replace({0}, '\\', '\\\\')",
-        "to_text": "CAST({0} AS VARCHAR)",
-        "to_float": "CAST({0} AS FLOAT)",
-        "to_int": "CAST({0} AS INTEGER)",
-        "to_short": "CAST({0} AS SMALLINT)",
-        "to_timestamp": "strftime(TRY_CAST({0} AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%g')",
+        "matches": "regexp_matches({0}, {1})",
+        "replace_regex": "regexp_replace({0}, {1}, {2}, 'g')",
+        "has_words": f"list_has_all({_WORDS % '{0}'}, {_WORDS % '{1}'})",
+        "to_float": "TRY_CAST({0} AS FLOAT)",
+        "to_int": "TRY_CAST({0} AS INTEGER)",
+        "to_short": "TRY_CAST({0} AS SMALLINT)",
         "cut": "TRY_CAST(trunc({0}) AS BIGINT)",
         "array": lambda *items: f"[{', '.join(items)}]",
         "array_type": "{0}[]",
@@ -64,6 +82,15 @@ DUCKDB = Dialect(
         "count_over": "len(list_filter(range(1, {1} + 1), lambda {0}: {2}))",
         "sum_over": "list_sum(list_transform(range(1, {1} + 1), lambda {0}: {2}))",
         "let": "list_transform([{1}], lambda {0}: {2})[1]",
+    },
+    aggregates={
+        "sum_integers": "TRY_CAST(sum({0}) AS BIGINT)",
+        "sum_integers_distinct": "TRY_CAST(sum(DISTINCT {0}) AS BIGINT)",
+        "sum_reals": "CAST(sum({0}) AS DOUBLE)",
+        "sum_reals_distinct": "CAST(sum(DISTINCT {0}) AS DOUBLE)",
+        "string_agg": _LIST % "",
+        "string_agg_distinct": _LIST % "DISTINCT ",
+        "histogram": _histogram,
     },
     escapes={"'": "''"},
 )

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from adql.core import Expr, Literal, Op
+from adql.core import BOOLEAN, Expr, Literal, Op
+from adql.dialects import java
 from adql.dialects.base import ANSI, Dialect, Template
-
-_RANGES = {
-    "short": ("SMALLINT", -(1 << 15), (1 << 15) - 1),
-    "int": ("INT", -(1 << 31), (1 << 31) - 1),
-    "long": ("BIGINT", -(2.0**63), 2.0**63 - 1024),
-}
-
-
-def _bounded(name: str, source: str) -> str:
-    """CAST that gives NULL past the ends of the type, where Hive wraps around."""
-    sql, low, high = _RANGES[name]
-    return f"CASE WHEN {source} BETWEEN {low} AND {high} THEN CAST({source} AS {sql}) END"
-
+from adql.types import STRING
+from adql.values import text
 
 _CASTS: dict[str, Template] = {
-    **{f"{name}_of_number": _bounded(name, "{0}") for name in _RANGES},
-    **{f"{name}_of_text": _bounded(name, "CAST({0} AS DOUBLE)") for name in _RANGES},
-    "float_of_number": "CAST({0} AS FLOAT)",
-    "float_of_text": "CAST({0} AS FLOAT)",
-    "double_of_number": "CAST({0} AS DOUBLE)",
+    "cut_short": "CAST({0} AS SMALLINT)",
+    "cut_int": "CAST({0} AS INT)",
+    "cut_long": "CAST({0} AS BIGINT)",
+    "long_of_text": "CAST({0} AS BIGINT)",
     "double_of_text": "CAST({0} AS DOUBLE)",
+    # A date that is none becomes another: 2004-02-30 is 2004-03-01.
+    "is_date": "(CAST(CAST({0} AS DATE) AS STRING) = {0})",
+    "days_of_text": "datediff({0}, '1858-11-17')",
 }
+
+_LIST = "CASE WHEN count({0}) > 0 THEN concat_ws({1}, sort_array(%s({0}))) END"
+
+_EXACT = "CAST(CAST({0} AS DECIMAL(19, 0)) %s CAST({1} AS DECIMAL(19, 0)) AS BIGINT)"
+"""Hive's integers wrap around in silence; a decimal number that fits no BIGINT is NULL as one."""
 
 
 def _atan2(y: str, x: str) -> str:
@@ -36,8 +33,6 @@ def _atan2(y: str, x: str) -> str:
         f"WHEN {x} = 0 AND {y} = 0 THEN 0e0 END"
     )
 
-
-_TIMESTAMP = "date_format(CAST(replace({0}, 'T', ' ') AS TIMESTAMP), \"yyyy-MM-dd'T'HH:mm:ss.SSS\")"
 
 _METACHARACTERS = frozenset("\\\\.[]{}()<>*+-=!?^$|#&")
 
@@ -76,6 +71,17 @@ def _regex_of_pattern(pattern: str) -> str:
     return f"concat('(?s)^\\\\Q', {wild}, '\\\\E$')"
 
 
+def _as_lookaheads(op: Op) -> Op:
+    """Whether a text has all words of another, by a regular expression made of the words."""
+    haystack, needle, separators = op.args
+    assert isinstance(separators, Literal)
+    kind = str(separators.value).removesuffix("+")
+    whole = f"(?<![^{kind[1:]})$1(?![^{kind[1:]})".replace("\\", "\\\\")
+    spaced = Op(STRING, "trim", (Op(STRING, "replace_regex", (needle, separators, text(" "))),))
+    ahead = Op(STRING, "replace_regex", (spaced, text("([^ ]+) *"), text(f"(?=.*{whole})")))
+    return Op(BOOLEAN, "matches", (haystack, Op(STRING, "concat", (text(r"(?s)\A"), ahead))))
+
+
 HIVE = Dialect(
     name="hive",
     quote="`",
@@ -92,24 +98,19 @@ HIVE = Dialect(
     },
     operations={
         **ANSI,
+        **java.OPERATIONS,
         **_CASTS,
         "idiv": "({0} DIV nullif({1}, 0))",
         "idiv_sure": "({0} DIV {1})",
         "atan2": _atan2,
-        "round_integer": lambda number, digits="0": f"CAST(round({number}, {digits}) AS BIGINT)",
-        "truncate": lambda number, digits="0": f"CAST(trunc({number}, {digits}) AS DOUBLE)",
-        "truncate_integer": lambda number, digits="0": f"CAST(trunc({number}, {digits}) AS BIGINT)",
-        "random": "rand()",
+        "add_integer": _EXACT % "+",
+        "sub_integer": _EXACT % "-",
+        "mul_integer": _EXACT % "*",
+        "neg_integer": "CASE WHEN {0} >= -9223372036854775807 THEN -{0} END",
+        "trim": "trim({0})",
         "like_regex": "({0} RLIKE {1})",
         "escape_pattern": "{0}",
         "regex_of_pattern": _regex_of_pattern,
-        # NULLIF does not see that NaN equals NaN.
-        "power": "CASE WHEN power({0}, {1}) <> CAST('NaN' AS DOUBLE) THEN power({0}, {1}) END",
-        "to_text": "CAST({0} AS STRING)",
-        "to_float": "CAST({0} AS FLOAT)",
-        "to_int": "CAST({0} AS INT)",
-        "to_short": "CAST({0} AS SMALLINT)",
-        "to_timestamp": _TIMESTAMP,
         "array": lambda *items: f"array({', '.join(items)})",
         "array_type": "ARRAY<{0}>",
         "element": "{0}[{1} - 1]",
@@ -117,7 +118,14 @@ HIVE = Dialect(
         "words": "split(trim(regexp_replace({0}, '[ \\t\\n\\r]+', ' ')), ' ')",
     },
     # 'it''s' is its in Hive, silently: only a backslash escapes.
-    rewrites={"like": _as_regex, "ilike": _as_regex},
+    rewrites={"like": _as_regex, "ilike": _as_regex, "has_words": _as_lookaheads},
+    aggregates={
+        **java.AGGREGATES,
+        "sum_integers": "CAST(sum(CAST({0} AS DECIMAL(19, 0))) AS BIGINT)",
+        "sum_integers_distinct": "CAST(sum(DISTINCT CAST({0} AS DECIMAL(19, 0))) AS BIGINT)",
+        "string_agg": _LIST % "collect_list",
+        "string_agg_distinct": _LIST % "collect_set",
+    },
     is_full=False,
     escapes={"'": "\\'", "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\x1a": "\\Z", ";": "\\;"},
 )

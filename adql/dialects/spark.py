@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
+from adql.dialects import java
 from adql.dialects.base import ANSI, Dialect, Template
 
-_INTEGERS = {"short": "SMALLINT", "int": "INT", "long": "BIGINT"}
-
 _CASTS: dict[str, Template] = {
-    **{f"{name}_of_number": f"try_cast({{0}} AS {sql})" for name, sql in _INTEGERS.items()},
-    **{
-        f"{name}_of_text": f"try_cast(try_cast({{0}} AS DECIMAL(38, 9)) AS {sql})"
-        for name, sql in _INTEGERS.items()
-    },
-    "float_of_number": "try_cast({0} AS FLOAT)",
-    "float_of_text": "try_cast({0} AS FLOAT)",
-    "double_of_number": "CAST({0} AS DOUBLE)",
+    "cut_short": "try_cast({0} AS SMALLINT)",
+    "cut_int": "try_cast({0} AS INT)",
+    "cut_long": "try_cast({0} AS BIGINT)",
+    "long_of_text": "try_cast({0} AS BIGINT)",
     "double_of_text": "try_cast({0} AS DOUBLE)",
+    "is_date": "(try_cast({0} AS DATE) IS NOT NULL)",
+    "days_of_text": "datediff(try_cast({0} AS DATE), DATE '1858-11-17')",
 }
 
-
-def _truncate(number: str, digits: str = "0") -> str:
-    """Spark's trunc is for dates."""
-    scale = f"power(1e1, {digits})"
-    return f"(sign({number}) * floor(abs({number}) * {scale}) / {scale})"
-
+_WORDS = "filter(split(%s, {2}), w -> w <> '')"
+_LIST = "CASE WHEN count({0}) > 0 THEN array_join(sort_array(%s({0})), {1}) END"
 
 SPARK = Dialect(
     name="spark",
@@ -41,22 +34,19 @@ SPARK = Dialect(
     },
     operations={
         **ANSI,
+        **java.OPERATIONS,
         **_CASTS,
         "idiv": "({0} DIV nullif({1}, 0))",
         "idiv_sure": "({0} DIV {1})",
         "atan2": "atan2({0}, {1})",
-        "round_integer": lambda number, digits="0": f"CAST(round({number}, {digits}) AS BIGINT)",
-        "truncate": _truncate,
-        "truncate_integer": lambda number, digits="0": f"CAST({_truncate(number, digits)} AS BIGINT)",
-        "random": "rand()",
+        "add_integer": "try_add({0}, {1})",
+        "sub_integer": "try_subtract({0}, {1})",
+        "mul_integer": "try_multiply({0}, {1})",
+        "neg_integer": "try_subtract(0L, {0})",
         "like": "({0} LIKE {1})",
         "ilike": "(lower({0}) LIKE lower({1}))",
         "escape_pattern": "replace({0}, '\\\\', '\\\\\\\\')",
-        "to_text": "CAST({0} AS STRING)",
-        "to_float": "CAST({0} AS FLOAT)",
-        "to_int": "CAST({0} AS INT)",
-        "to_short": "CAST({0} AS SMALLINT)",
-        "to_timestamp": "date_format(try_cast({0} AS TIMESTAMP), \"yyyy-MM-dd'T'HH:mm:ss.SSS\")",
+        "has_words": f"(size(array_except({_WORDS % '{1}'}, {_WORDS % '{0}'})) = 0)",
         "array": lambda *items: f"array({', '.join(items)})",
         "array_type": "ARRAY<{0}>",
         "element": "get({0}, CAST({1} - 1 AS INT))",
@@ -69,9 +59,17 @@ SPARK = Dialect(
         "joined_numbers": "array_join(CAST({0} AS ARRAY<STRING>), ' ')",
         "count_over": "CASE WHEN {1} > 0 THEN size(filter(sequence(1, {1}), {0} -> {2})) ELSE 0 END",
         "sum_over": (
-            "CASE WHEN {1} > 0 THEN aggregate(transform(sequence(1, {1}), {0} -> {2}), 0e0, (s, v) -> s + v) END"
+            "CASE WHEN {1} > 0 THEN aggregate(transform(sequence(1, {1}), {0} -> {2}), 0e0, (s, v) -> s + "
+            "v) END"
         ),
         "let": "transform(array({1}), {0} -> {2})[0]",
+    },
+    aggregates={
+        **java.AGGREGATES,
+        "sum_integers": "try_sum({0})",
+        "sum_integers_distinct": "try_sum(DISTINCT {0})",
+        "string_agg": _LIST % "collect_list",
+        "string_agg_distinct": _LIST % "collect_set",
     },
     escapes={"'": "\\'", "\\": "\\\\", "\n": "\\n", "\r": "\\r"},
 )

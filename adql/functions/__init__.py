@@ -2,22 +2,43 @@
 
 Each module holds a table of its kind of functions. A function says how its arguments are checked and which
 :class:`~adql.core.Op` it becomes; geometry is lowered to arithmetic afterwards (:mod:`adql.lowering`), and a
-dialect writes what remains.
+dialect writes what remains. An example and its value stand in the table too: the documentation shows them,
+and the tests run them on every engine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from adql.functions import conditionals, geometries, numbers
-from adql.functions.aggregates import AGGREGATES, aggregate, count
+from adql.functions import (
+    aggregates,
+    conditionals,
+    geometries,
+    numbers,
+    positions,
+    quantities,
+    samples,
+    texts,
+    times,
+)
+from adql.functions.aggregates import AGGREGATES, count_rows
 from adql.functions.base import FEATURES_URI, Function
 
 FUNCTIONS: Mapping[str, Function] = {
     function.name.upper(): function
-    for table in (numbers.FUNCTIONS, conditionals.FUNCTIONS, geometries.FUNCTIONS)
-    for function in table
+    for module in (
+        numbers,
+        aggregates,
+        geometries,
+        texts,
+        conditionals,
+        quantities,
+        samples,
+        positions,
+        times,
+    )
+    for function in module.FUNCTIONS
 }
 """Upper-case name -> function."""
 
-__all__ = ["AGGREGATES", "FEATURES_URI", "FUNCTIONS", "Function", "aggregate", "count"]
+__all__ = ["AGGREGATES", "FEATURES_URI", "FUNCTIONS", "Function", "count_rows"]

@@ -24,8 +24,8 @@ class Function:
     name: str
     """Upper case for ADQL's own, lower case for user defined functions."""
     parameters: tuple[str, ...]
-    """A kind for each: number, integer, text, any, scalar, point, geometry, timestamp. With ``?`` it may be left
-    out, with ``...`` the last may be repeated."""
+    """A kind for each: number, integer, text, any, scalar, point, geometry, timestamp. With ``?`` it may be
+    left out, with ``...`` the last may be repeated."""
     make: Maker
     """The value of a call. An aggregate gives a :class:`~adql.core.Aggregate` without DISTINCT."""
     description: str
