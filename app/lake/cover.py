@@ -13,7 +13,7 @@ from cdshealpix.nested import cone_search, polygon_search
 from numpy.typing import NDArray
 
 from adql import Cells, Cone, Outline
-from adql.pruning import Region
+from adql.pruning import Around, Region, Union
 
 ORDER = 12
 """HEALPix order of ``dl3.events.healpix``: cells of 0.86 arcmin."""
@@ -113,7 +113,21 @@ def _cover(region: Region) -> Cover | None:
         indices = np.asarray(region.indices, dtype=np.int64)
         known = indices[(indices >= 0) & (indices < 12 * 4**region.order)]
         return Cover.of_cells(known, np.full(known.shape, region.order, dtype=np.int64))
+    if isinstance(region, Union):
+        return _union([cover_of(place) for place in region.places])
+    if isinstance(region, Around):
+        return None
     return _outline(region)
+
+
+def _union(covers: Sequence[Cover | None]) -> Cover | None:
+    """A cover of several places together; None if one of them may be anywhere."""
+    known = [cover for cover in covers if cover is not None]
+    if not covers or len(known) < len(covers):
+        return None
+    return Cover.of_ranges(
+        np.concatenate([cover.low for cover in known]), np.concatenate([cover.high for cover in known])
+    )
 
 
 def _cone(lon: float, lat: float, radius: float) -> Cover | None:

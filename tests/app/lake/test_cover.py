@@ -9,6 +9,7 @@ from astropy.coordinates import Latitude, Longitude
 from cdshealpix.nested import lonlat_to_healpix
 
 from adql import Cells, Cone, Outline
+from adql.pruning import Around, Union
 from app.lake.cover import NPIX, ORDER, Cover, cover_of
 
 RANDOM = np.random.default_rng(12)
@@ -157,3 +158,25 @@ def test_spans_are_cut_to_what_they_share_with_a_cover() -> None:
         (35, 39),
         (10, 39),
     ]
+
+
+def test_places_of_which_one_holds_are_covered_together() -> None:
+    cones = [Cone(83.63, 22.01, 0.5), Cone(266.4, -29.0, 0.5)]
+    either = cover_of([Union(tuple((cone,) for cone in cones))])
+    assert either is not None
+    for cone in cones:
+        lon, lat = around(cone.lon, cone.lat, cone.radius, 500)
+        assert holds(either, cells(lon, lat)).all()
+    assert not holds(either, cells(np.array([180.0]), np.array([0.0]))).any()
+
+
+def test_a_place_that_may_be_anywhere_leaves_the_sky_open() -> None:
+    assert cover_of([Union(((Cone(10, 20, 1),), ()))]) is None
+    assert cover_of([Around("mini.other", "ra", "dec", 0.1)]) is None
+
+
+def test_a_union_that_overlaps_nothing_holds_nothing() -> None:
+    apart = Union(((Cone(10, 20, 1), Cone(50, 20, 1)),))
+    cover = cover_of([apart])
+    assert cover is not None
+    assert cover.low.size == 0
