@@ -30,8 +30,8 @@ def serve(
 ) -> None:
     """Serve the tables at hand as a TAP service."""
     config = read_config(host=host, port=port)
-    logging.config.dictConfig(_logging(config.log_level))
     with plain_errors(LakeError), _listen(config) as listener:
+        logging.config.dictConfig(_logging(config.log_level))
         app = create_app(config)
         _greet(config, listener)
         server = _Server(
