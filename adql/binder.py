@@ -15,7 +15,7 @@ from adql import ast, casts, core, timestamps
 from adql.coercion import NULL_TYPE, common_type, converted
 from adql.core import BOOLEAN, Expr, Literal, Op
 from adql.errors import AdqlError, BindError, UnsupportedError
-from adql.functions import AGGREGATES, FUNCTIONS, Function, count_rows
+from adql.functions import AGGREGATES, FUNCTIONS, Function, count_rows, geometries
 from adql.patterns import escaped, plain_pattern
 from adql.printer import to_adql
 from adql.schema import Catalogue, Column, Table
@@ -794,10 +794,12 @@ class _Binder:
 
     def _cast(self, node: ast.Cast, scope: Scope, check: _Check) -> Value:
         value = self._value(node.operand, scope, check)
-        if node.target in ("POINT", "CIRCLE", "POLYGON"):
-            raise UnsupportedError(f"CAST to {node.target} is not offered yet.", node.position)
-        if value.type.is_geometry:
-            raise UnsupportedError(f"CAST of a {value.type} is not offered yet.", node.position)
+        if node.target in ("POINT", "CIRCLE", "POLYGON") or value.type.is_geometry:
+            try:
+                return geometries.cast(value, node.target, node.length)
+            except AdqlError as fault:
+                fault.position = fault.position or node.position
+                raise
         try:
             return casts.cast(value, node.target, node.length)
         except AdqlError as fault:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from adql import core, crossmatch, geometry, healpix
+from adql import casts, core, crossmatch, geometry, healpix
 from adql.core import BOOLEAN, Expr, Field, Literal, Op, conjuncts, constant
 from adql.errors import LimitError
 from adql.facts import (
@@ -172,11 +172,25 @@ class _Lowering:
     def _relation(self, predicate: Op, *, holds: bool, filters: bool) -> Expr:
         """The condition that CONTAINS or INTERSECTS gives 1, or 0."""
         shapes = self._shapes(predicate)
-        condition = _RELATIONS[predicate.name](*shapes)
+        condition = self._met(predicate.name, shapes)
         if holds and filters and isinstance(condition, Expr):
             return condition
         met = geometry.condition(condition)
         return self._unless_unknown(met if holds else Op(BOOLEAN, "not", (met,)), shapes, filters=filters)
+
+    def _met(self, name: str, shapes: tuple[Shape, Shape]) -> geometry.Condition:
+        """The condition of CONTAINS or INTERSECTS; cells of positions are columns where there are some."""
+        condition = _RELATIONS[name](*shapes)
+        if isinstance(condition, Expr) and any(isinstance(each, _MADE_OF_CELLS) for each in shapes):
+            return self._with_cells(condition)
+        return condition
+
+    def _with_cells(self, expr: Expr) -> Expr:
+        if not isinstance(expr, Op):
+            return expr
+        if expr.name == "healpix":
+            return self._cell(*expr.args)
+        return replace(expr, args=tuple(self._with_cells(arg) for arg in expr.args))
 
     def _nearness(self, distance: Op, operator: str, bound: Expr, *, filters: bool) -> Expr:
         shapes = self._shapes(distance)
@@ -204,7 +218,7 @@ class _Lowering:
         return Op(BOOLEAN, "case", (core.all_of(known) or condition, condition))
 
     def _boxes(self, comparison: Op) -> tuple[Expr, ...]:
-        """Plain ranges of the columns that a condition confines: engines prune by them."""
+        """Ranges of the columns that a condition confines: engines prune by them."""
         boxes: list[Expr] = []
         for fact in spatial(comparison, self._shape):
             if isinstance(fact, Inside):
@@ -293,7 +307,7 @@ class _Lowering:
     def _flag(self, predicate: Op) -> Expr:
         """CONTAINS or INTERSECTS as a number: NULL where a geometry is NULL."""
         shapes = self._shapes(predicate)
-        met = geometry.condition(_RELATIONS[predicate.name](*shapes))
+        met = geometry.condition(self._met(predicate.name, shapes))
         unknown = [test for shape in shapes for test in geometry.is_unknown(shape)]
         parts: list[Expr] = []
         if unknown:
@@ -319,13 +333,16 @@ class _Lowering:
         if place is None or not self._is_sky(place):
             return None
         table = self.tables[place[0].relation]
-        if table.sky is None or order > table.sky.order:
+        sky = table.sky
+        if sky is None or order > sky.order:
             return None
-        column = table.column(table.sky.healpix)
+        column = next((each for each in table.columns if each.name == sky.healpix), None)
+        if column is None:
+            return None
         cell: Expr = Field(column.type, place[0].relation, column.name)
         if column.type != LONG:
             cell = Op(LONG, "to_bigint", (cell,))
-        shift = 1 << 2 * (table.sky.order - order)
+        shift = 1 << 2 * (sky.order - order)
         return Op(LONG, "idiv", (cell, Literal(LONG, shift))) if shift > 1 else cell
 
     # Geometries
@@ -358,6 +375,9 @@ class _Lowering:
     def _geometry_value(self, expr: Op) -> Expr:
         """A geometry in a select list, in its DALI 1.1 form (section 3.3): an array of numbers, or NULL."""
         shape = self._shape(expr)
+        if isinstance(shape, geometry.Region) and shape.is_polygon:
+            numbers = geometry.polygon_numbers(shape.text)
+            return Op(expr.type, "case", (geometry.is_ring(numbers), numbers))
         if isinstance(shape, geometry.Region):
             return shape.text
         if isinstance(shape, geometry.Moc):
@@ -366,23 +386,23 @@ class _Lowering:
             cell = self._cell(
                 Literal(INT, shape.order), *map(geometry.expression, (shape.position.lon, shape.position.lat))
             )
-            return Op(STRING, "concat", (text(f"{shape.order}/"), Op(STRING, "to_text", (cell,))))
+            return Op(STRING, "concat", (text(f"{shape.order}/"), casts.text_of(cell)))
         array = Op(expr.type, "array", geometry.numbers_of(shape))
         return _unless(geometry.is_unknown(shape), array)
 
     def _written(self, expr: Expr) -> Expr:
         """A geometry as DALI text: its numbers with blanks between."""
         shape = self._shape(expr)
-        if isinstance(shape, geometry.Region | geometry.Moc | geometry.CellOf):
+        if isinstance(shape, geometry.Region):
+            return shape.text
+        if isinstance(shape, geometry.Moc | geometry.CellOf):
             return self._expr(expr)
         if isinstance(shape, geometry.Polygon) and shape.array is not None:
             return Op(STRING, "joined_numbers", (shape.array,))
         words: Expr | None = None
         for each in geometry.numbers_of(shape):
             known = constant(each)
-            word: Expr = (
-                text(repr(float(known))) if isinstance(known, int | float) else Op(STRING, "to_text", (each,))
-            )
+            word: Expr = text(repr(float(known))) if isinstance(known, int | float) else casts.text_of(each)
             if words is None:
                 words = word
             else:
@@ -392,6 +412,8 @@ class _Lowering:
 
 
 _RELATIONS = {"contains": geometry.contains, "intersects": geometry.intersects}
+
+_MADE_OF_CELLS = (geometry.Moc, geometry.CellOf)
 
 _LOWERED = frozenset(["contains", "intersects", "distance", "coordinate", "area", "geometry_text", "healpix"])
 

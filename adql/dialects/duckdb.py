@@ -74,6 +74,7 @@ DUCKDB = Dialect(
         "array_type": "{0}[]",
         "element": "{0}[{1}]",
         "size": "len({0})",
+        "angle_of": "atan2({0}, {1})",
         "words": "string_split_regex(trim({0}, ' \t\n\r'), '[ \t\n\r]+')",
         "numbers_in": (
             "list_transform(list_filter({0}[{1}:], lambda w: w <> ''), lambda w: TRY_CAST(w AS DOUBLE))"

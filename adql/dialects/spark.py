@@ -51,6 +51,7 @@ SPARK = Dialect(
         "array_type": "ARRAY<{0}>",
         "element": "get({0}, CAST({1} - 1 AS INT))",
         "size": "size({0})",
+        "angle_of": "atan2({0}, {1})",
         "words": "split(trim(BOTH ' \t\n\r' FROM {0}), '[ \t\n\r]+')",
         "numbers_in": (
             "transform(filter(slice({0}, {1}, greatest(size({0}) - {1} + 1, 0)), w -> w <> ''), "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from adql import healpix
 from adql.coercion import NULL_TYPE, converted
-from adql.core import Expr, Literal, Op, constant
+from adql.core import BOOLEAN, Expr, Literal, Op, constant
 from adql.errors import BindError, UnsupportedError
 from adql.functions.base import Function, Maker
-from adql.geometry import MOC, REGION, moc_of_text, outline, read_region
+from adql.geometry import MOC, REGION, moc_of_text, outline, read_dali, read_region
 from adql.types import CIRCLE, DOUBLE, INT, POINT, POLYGON, STRING
 from adql.values import Value, integer, text, to_double
 
@@ -245,7 +246,11 @@ def _moc(args: tuple[Value, ...]) -> Value:
         raise BindError(f"The order of a MOC is a number from 0 to {healpix.MAX_ORDER}.")
     shape = geometry(args[1], "MOC")
     if shape.type.xtype == "point":
-        return _coverage_of(order, point(*point_coordinates(shape)))
+        place = point_coordinates(shape)
+        lon, lat = map(constant, place)
+        if isinstance(lon, int | float) and isinstance(lat, int | float):
+            return _coverage(text(f"{order}/{healpix.index(order, lon, lat)}"))
+        return _coverage_of(order, point(*place))
     raise UnsupportedError("MOC of a geometry other than a POINT is not offered yet.")
 
 
@@ -257,6 +262,63 @@ def _coverage_of(order: int, place: Expr) -> Value:
     return Value(
         Op(MOC, "moc_of", (integer(order), place)), "moc", "Coverage map, ICRS", None, "pos.outline;obs.field"
     )
+
+
+# CAST
+
+
+_CAST_TARGETS = {"POINT": (POINT, 2), "CIRCLE": (CIRCLE, 3), "POLYGON": (POLYGON, 6)}
+
+
+def cast(value: Value, target: str, length: int | None = None) -> Value:
+    """A value as a geometry, or a geometry as a text (ADQL 2.1 section 4.6.1, DALI 1.1 section 3.3).
+
+    Parameters
+    ----------
+    target
+        POINT, CIRCLE, POLYGON, CHAR or VARCHAR.
+    length
+        Length of the text.
+
+    Raises
+    ------
+    BindError
+        Raised for a pair of types between which there is no meaning, or a text that is no such geometry.
+    """
+    if target in _CAST_TARGETS:
+        return _cast_to(value, target)
+    if target not in ("CHAR", "VARCHAR"):
+        raise BindError(f"A {value.type} cannot be CAST to {target}; COORD1, COORD2 and AREA give numbers.")
+    written: Expr = Op(STRING, "geometry_text", (geometry(value, "CAST"),))
+    if length is not None:
+        written = Op(STRING, "left", (written, integer(length)))
+    return Value(written, value.name, value.description, None, value.ucd)
+
+
+def _cast_to(value: Value, target: str) -> Value:
+    type_, size = _CAST_TARGETS[target]
+    unit, ucd = "deg", "pos.eq" if target == "POINT" else "pos.outline;obs.field"
+    made = Value(value.expr, value.name, value.description or f"{target.capitalize()}, ICRS", unit, ucd)
+    if value.type.xtype == type_.xtype:
+        return made
+    if value.type == NULL_TYPE:
+        return Value(Literal(type_, None), made.name, made.description, unit, ucd)
+    if value.type.datatype not in ("char", "unicodeChar") or value.type.is_geometry:
+        raise BindError(f"Only a text can be CAST to {target}, such as '83.6 22.0'; this is {value.type}.")
+    if isinstance(value.expr, Literal) and isinstance(value.expr.value, str):
+        shape = read_dali(target, value.expr.value)
+        maker = {"POINT": _point, "CIRCLE": _circle, "POLYGON": _polygon}[target]
+        return replace(made, expr=maker(tuple(Value(arg) for arg in shape.args)).expr)
+    if target == "POLYGON":
+        return replace(made, expr=Op(type_, "polygon_in_text", (value.expr,)))
+    words = Op(STRING, "words", (value.expr,))
+    is_right = Op(BOOLEAN, "eq", (Op(INT, "size", (words,)), integer(size)))
+    numbers = (
+        Op(DOUBLE, "double_of_text", (Op(STRING, "element", (words, integer(index))),))
+        for index in range(1, size + 1)
+    )
+    args = tuple(Op(DOUBLE, "case", (is_right, number)) for number in numbers)
+    return replace(made, expr=Op(type_, target.lower(), args))
 
 
 _GEO = "adqlgeo"

@@ -21,7 +21,9 @@ from adql.geometry.shapes import (
     Region,
     Shape,
     element,
+    is_ring,
     numbers_of,
+    polygon_numbers,
     shape_of,
 )
 from adql.geometry.texts import read_dali, read_region
@@ -54,11 +56,13 @@ __all__ = [
     "in_ranges",
     "intersects",
     "is_nearer",
+    "is_ring",
     "is_unknown",
     "moc_of_ranges",
     "moc_of_text",
     "numbers_of",
     "outline",
+    "polygon_numbers",
     "read_dali",
     "read_region",
     "scalar",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from adql.core import BOOLEAN, Expr, Op
 from adql.errors import UnsupportedError
 from adql.geometry.moc import Moc
-from adql.geometry.outline import centroid, signed_area
+from adql.geometry.outline import BULGE, SHORT, centroid, signed_area
 from adql.geometry.relations import word_for
+from adql.geometry.rings import ArrayRing
 from adql.geometry.scalars import (
     RADIAN,
     Scalar,
@@ -19,18 +21,31 @@ from adql.geometry.scalars import (
     divide,
     expression,
     multiply,
-    negative,
     radians,
     root,
     sine,
     square,
     subtract,
 )
-from adql.geometry.shapes import CellOf, Circle, Point, Polygon, Region, Shape, unfold_number
+from adql.geometry.shapes import (
+    Box,
+    CellOf,
+    Circle,
+    Listed,
+    Point,
+    Polygon,
+    Region,
+    Shape,
+    box_arms,
+    once,
+    unfold_number,
+    unlist_number,
+)
 from adql.geometry.vectors import (
     Position,
     Vector,
     between,
+    chord,
     cross,
     dot,
     position_of,
@@ -55,6 +70,13 @@ def area(shape: Shape) -> Scalar:
             turn = _signed_area(shape)
             size = abs(turn) if isinstance(turn, float) else Op(DOUBLE, "abs", (turn,))
             return multiply(size, SQUARE_DEGREES)
+        case Box():
+            across, along = box_arms(shape)
+            depth = root(add(1.0, add(square(across), square(along))))
+            angle = arc_tangent(multiply(across, along), depth)
+            return multiply(angle, 4 * SQUARE_DEGREES)
+        case Listed():
+            return unlist_number(shape, area)
         case Region():
             return unfold_number(shape, area)
         case Moc():
@@ -74,12 +96,19 @@ def centre(shape: Shape) -> Position:
     match shape:
         case Point(position):
             return position
-        case Circle(middle, _):
+        case Circle(middle, _) | Box(middle):
             return middle
+        case Polygon(outline=known) if known is not None:
+            return Position(*centroid(known))
+        case Polygon(array=array) if array is None:
+            return centre(Listed(shape.positions, "k"))
         case Polygon():
-            if shape.outline is not None:
-                return Position(*centroid(shape.outline))
-            return position_of(_moment(shape))
+            return _balanced(shape)
+        case Listed():
+            return Position(
+                unlist_number(shape, lambda inner: centre(inner).lon),
+                unlist_number(shape, lambda inner: centre(inner).lat),
+            )
         case Region():
             return Position(
                 unfold_number(shape, lambda inner: centre(inner).lon),
@@ -97,31 +126,47 @@ def _signed_area(polygon: Polygon) -> Scalar:
     def excess(a: Vector, b: Vector) -> Scalar:
         turn = dot(first, cross(between(first, a), between(first, b)))
         closeness = add(add(dot(first, a), dot(a, b)), add(dot(b, first), 1.0))
-        return multiply(arc_tangent(turn, closeness), 2.0)
+        if isinstance(polygon.ring, ArrayRing):
+            angle: Scalar = Op(DOUBLE, "angle_of", (expression(turn), expression(closeness)))
+        else:
+            angle = arc_tangent(turn, closeness)
+        return multiply(angle, 2.0)
 
     return polygon.ring.sum_of_sides(excess)
 
 
-def _moment(polygon: Polygon) -> Vector:
-    """The integral of the unit vector over a polygon; see :func:`outline.moment`."""
+def _balanced(polygon: Polygon) -> Position:
+    """The centre of gravity of a polygon whose corners are in an array; see :func:`outline.moment`."""
     first, ring = polygon.ring.first, polygon.ring
-    turn = _signed_area(polygon)
 
     def part(a: Vector, b: Vector) -> Vector:
         normal = cross(a, b)
-        length = root(dot(normal, normal))
-        angle = arc_tangent(length, dot(a, b))
-        bulge = choose(compare("gt", length, 0.0), subtract(divide(angle, length), 1.0), 0.0)
+        share = dot(normal, normal)
+        angle = multiply(Op(DOUBLE, "raw_asin", (expression(multiply(root(chord(a, b)), 0.5)),)), 2.0)
+        series: Scalar = BULGE[2]
+        for factor in BULGE[1::-1]:
+            series = add(multiply(series, share), factor)
+        bulge = choose(
+            compare("gt", share, SHORT**2),
+            subtract(divide(angle, root(share)), 1.0),
+            multiply(series, share),
+        )
         flat = cross(between(first, a), between(first, b))
         return sum_of((flat, scaled(normal, bulge)))
 
-    whole = (
-        ring.sum_of_sides(lambda a, b: part(a, b)[0]),
-        ring.sum_of_sides(lambda a, b: part(a, b)[1]),
-        ring.sum_of_sides(lambda a, b: part(a, b)[2]),
+    sums = [ring.sum_of_sides(lambda a, b, axis=axis: part(a, b)[axis]) for axis in range(3)]  # type: ignore[misc]
+    turn = _signed_area(polygon)
+
+    def pointed(numbers: Sequence[Scalar]) -> Position:
+        x, y, z, area = numbers
+        sign = choose(compare("ge", area, 0.0), 1.0, -1.0)
+        return position_of((multiply(sign, x), multiply(sign, y), multiply(sign, z)))
+
+    name = f"{ring.variable}_moment" if isinstance(ring, ArrayRing) else "moment"
+    return Position(
+        once(name, (*sums, turn), lambda numbers: pointed(numbers).lon),
+        once(name, (*sums, turn), lambda numbers: pointed(numbers).lat),
     )
-    x, y, z = (choose(compare("ge", turn, 0.0), axis, negative(axis)) for axis in whole)
-    return x, y, z
 
 
 def is_unknown(shape: Shape) -> tuple[Expr, ...]:
@@ -134,7 +179,9 @@ def is_unknown(shape: Shape) -> tuple[Expr, ...]:
             numbers: tuple[Scalar, ...] = (position.lon, position.lat)
         case Circle(middle, radius):
             numbers = (middle.lon, middle.lat, radius)
-        case Polygon():
+        case Box(middle, width, height):
+            numbers = (middle.lon, middle.lat, width, height)
+        case Polygon() | Listed():
             numbers = tuple(angle for place in shape.positions for angle in (place.lon, place.lat))
         case _:
             numbers = ()

@@ -124,9 +124,9 @@ def moment(vectors: Sequence[Known]) -> Known:
     result = (0.0, 0.0, 0.0)
     for a, b in zip(vectors, (*vectors[1:], first), strict=True):
         normal = _cross(a, b)
-        sine = math.sqrt(_dot(normal, normal))
-        angle = math.atan2(sine, _dot(a, b))
-        bulge = angle / sine - 1 if sine > 0 else 0.0
+        share = _dot(normal, normal)
+        sine = math.sqrt(share)
+        bulge = math.atan2(sine, _dot(a, b)) / sine - 1 if sine > SHORT else short_bulge(share)
         flat = _cross(_less(a, first), _less(b, first))
         result = (
             result[0] + (flat[0] + bulge * normal[0]) / 2,
@@ -134,6 +134,19 @@ def moment(vectors: Sequence[Known]) -> Known:
             result[2] + (flat[2] + bulge * normal[2]) / 2,
         )
     return result
+
+
+SHORT = 0.03
+"""Sine of a side up to which its bulge is a series."""
+
+
+def short_bulge(share: float) -> float:
+    """What the angle of a side is longer than its sine, in parts of it, from the square of the sine."""
+    return share * (BULGE[0] + share * (BULGE[1] + share * BULGE[2]))
+
+
+BULGE = (1 / 6, 3 / 40, 5 / 112)
+"""The series of asin(x) / x - 1 in powers of x**2."""
 
 
 def centroid(shape: Outline) -> tuple[float, float]:

@@ -15,11 +15,13 @@ from adql.geometry.scalars import (
     Scalar,
     add,
     compare,
+    cosine,
     divide,
     every,
     expression,
     is_known,
     multiply,
+    negative,
     opposite,
     radians,
     root,
@@ -28,7 +30,19 @@ from adql.geometry.scalars import (
     square,
     subtract,
 )
-from adql.geometry.shapes import CellOf, Circle, Point, Polygon, Region, Shape, unfold
+from adql.geometry.shapes import (
+    Box,
+    CellOf,
+    Circle,
+    Listed,
+    Point,
+    Polygon,
+    Region,
+    Shape,
+    box_arms,
+    unfold,
+    unlist,
+)
 from adql.geometry.vectors import (
     Known,
     Position,
@@ -67,6 +81,12 @@ def contains(inner: Shape, outer: Shape) -> Condition:
         return unfold(inner, lambda shape: contains(shape, outer))
     if isinstance(outer, Region):
         return unfold(outer, lambda shape: contains(inner, shape))
+    if isinstance(inner, Point) and isinstance(outer, Box):
+        return _box_holds(outer, inner.position)
+    if isinstance(inner, Box | Listed):
+        return unlist(inner, lambda shape: contains(shape, outer))
+    if isinstance(outer, Box | Listed):
+        return unlist(outer, lambda shape: contains(inner, shape))
     match inner, outer:
         case Point(position), Circle(centre, radius):
             return is_nearer(position, centre, radius)
@@ -108,11 +128,15 @@ def intersects(first: Shape, second: Shape) -> Condition:
         return unfold(first, lambda shape: intersects(shape, second))
     if isinstance(second, Region):
         return unfold(second, lambda shape: intersects(first, shape))
+    if isinstance(first, Point):
+        return contains(first, second)
+    if isinstance(second, Point):
+        return contains(second, first)
+    if isinstance(first, Box | Listed):
+        return unlist(first, lambda shape: intersects(shape, second))
+    if isinstance(second, Box | Listed):
+        return unlist(second, lambda shape: intersects(first, shape))
     match first, second:
-        case Point(), _:
-            return contains(first, second)
-        case _, Point():
-            return contains(second, first)
         case Circle(centre, radius), Circle(other, bound):
             return is_nearer(centre, other, add(radius, bound))
         case Circle(centre, radius), Polygon():
@@ -127,8 +151,9 @@ def intersects(first: Shape, second: Shape) -> Condition:
 
 
 def word_for(shape: Shape) -> str:
-    """POINT, CIRCLE, POLYGON, REGION or MOC."""
-    return "MOC" if isinstance(shape, Moc | CellOf) else type(shape).__name__.upper()
+    """POINT, CIRCLE, BOX, POLYGON, REGION or MOC."""
+    names = {Moc: "MOC", CellOf: "MOC", Listed: "POLYGON"}
+    return names.get(type(shape), type(shape).__name__.upper())
 
 
 # Places in polygons
@@ -139,6 +164,25 @@ def polygon_holds(polygon: Polygon, position: Position) -> Condition:
     if polygon.outline is not None and polygon.outline.pieces:
         return some(_piece_holds(piece, position) for piece in polygon.outline.pieces)
     return _ring_holds(polygon, position.vector)
+
+
+def _box_holds(box: Box, position: Position) -> Condition:
+    """True if a position is in a box: in the gnomonic projection around its centre, a rectangle."""
+    turn = radians(subtract(position.lon, box.centre.lon))
+    lat, middle = radians(position.lat), radians(box.centre.lat)
+    level = multiply(cosine(lat), cosine(turn))
+    east = multiply(cosine(lat), sine(turn))
+    north = subtract(multiply(cosine(middle), sine(lat)), multiply(sine(middle), level))
+    depth = add(multiply(sine(middle), sine(lat)), multiply(cosine(middle), level))
+    across, along = box_arms(box)
+    limits = (
+        (east, add(multiply(across, depth), TOLERANCE)),
+        (north, add(multiply(along, depth), TOLERANCE)),
+    )
+    tests = [compare("gt", depth, 0.0)]
+    for place, limit in limits:
+        tests += [compare("le", place, limit), compare("ge", place, negative(limit))]
+    return every(tests)
 
 
 def _piece_holds(piece: Sequence[Known], position: Position) -> Condition:

@@ -6,7 +6,6 @@ The tree holds geometries as operations named after ADQL's functions (``point``,
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,25 +14,22 @@ from adql.geometry.moc import Moc, moc_of_text
 from adql.geometry.outline import Outline, outline
 from adql.geometry.rings import ArrayRing, FixedRing, Ring, ring_of
 from adql.geometry.scalars import (
-    RADIAN,
     Condition,
     Scalar,
     condition,
-    divide,
+    cosine,
     expression,
     is_known,
+    multiply,
+    negative,
     radians,
-    root,
     scalar,
+    sine,
     tangent,
 )
 from adql.geometry.vectors import (
     Position,
     Vector,
-    angles,
-    cross,
-    dot,
-    known_vector,
     position_of,
     scaled,
     sum_of,
@@ -43,10 +39,13 @@ from adql.values import integer, text, to_double
 
 REGION = ColumnType("char", "*", "region")
 """A region in a text; which shape it is, each row tells."""
+
 MOC = ColumnType("char", "*", "moc")
 """A multi-order coverage map as text (MOC 2.0 section 4.3.2)."""
 
-NAMES = frozenset(["point", "circle", "box", "polygon", "centroid", "region", "moc", "moc_of"])
+NAMES = frozenset(
+    ["point", "circle", "box", "polygon", "polygon_in_text", "centroid", "region", "moc", "moc_of"]
+)
 """Operations that are geometries."""
 
 
@@ -80,12 +79,36 @@ class Polygon:
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """A box of which something is not known before the query runs; see :func:`box`."""
+
+    centre: Position
+    width: Scalar
+    """Width [deg], along a parallel at the centre."""
+    height: Scalar
+    """Height [deg]."""
+    variable: str
+    """What to call its corners in the SQL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A polygon whose corners are long expressions, so that an engine should compute them once."""
+
+    positions: tuple[Position, ...]
+    variable: str
+    """What to call its corners in the SQL."""
+
+
+@dataclass(frozen=True, slots=True)
 class Region:
     """A shape that is written in a text of each row."""
 
     text: Expr
     variable: str
     """What its parts are called in the SQL; another name for each region of an expression."""
+    is_polygon: bool = False
+    """True for a text that is nothing but the numbers of a polygon (DALI 1.1 section 3.3.7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +119,7 @@ class CellOf:
     position: Position
 
 
-Shape = Point | Circle | Polygon | Region | Moc | CellOf
+Shape = Point | Circle | Polygon | Box | Listed | Region | Moc | CellOf
 
 
 def shape_of(geometry: Expr, variable: str = "i") -> Shape:
@@ -115,11 +138,14 @@ def shape_of(geometry: Expr, variable: str = "i") -> Shape:
                 return Circle(_position(geometry.args[:2]), scalar(geometry.args[2]))
             case "polygon":
                 pairs = zip(geometry.args[::2], geometry.args[1::2], strict=True)
-                return polygon([_position(pair) for pair in pairs])
+                return polygon([_position(pair) for pair in pairs], variable)
             case "box":
-                return box(_position(geometry.args[:2]), *map(scalar, geometry.args[2:]))
+                width, height = map(scalar, geometry.args[2:])
+                return box(_position(geometry.args[:2]), width, height, variable)
             case "region":
                 return Region(geometry.args[0], variable)
+            case "polygon_in_text":
+                return Region(geometry.args[0], variable, is_polygon=True)
             case "moc":
                 written = geometry.args[0]
                 assert isinstance(written, Literal)
@@ -158,7 +184,7 @@ def element(array: Expr, index: int) -> Expr:
     return Op(ColumnType(array.type.datatype), "element", (array, integer(index)))
 
 
-def polygon(positions: Sequence[Position]) -> Polygon:
+def polygon(positions: Sequence[Position], variable: str) -> Polygon | Listed:
     """The polygon of these corners."""
     corners = [
         (place.lon, place.lat)
@@ -168,62 +194,80 @@ def polygon(positions: Sequence[Position]) -> Polygon:
     if len(corners) == len(positions):
         known = outline(tuple(corners))
         return Polygon(FixedRing(known.vectors), tuple(positions), known)
+    if len(positions) > _LARGEST_RING:
+        return Listed(tuple(positions), variable)
     return Polygon(ring_of(positions), tuple(positions), None)
 
 
-def box(centre: Position, width: Scalar, height: Scalar) -> Polygon:
+_LARGEST_RING = 6
+"""Corners up to which a polygon of columns is written out."""
+
+
+def unlist(shape: Box | Listed, answer: Callable[[Polygon], Condition]) -> Expr:
+    """What a condition says of a polygon whose corners are computed once, into an array."""
+    return _once(shape, lambda polygon: condition(answer(polygon)))
+
+
+def unlist_number(shape: Box | Listed, answer: Callable[[Polygon], Scalar]) -> Expr:
+    """The same for a number."""
+    return _once(shape, lambda polygon: expression(answer(polygon)))
+
+
+def once(name: str, values: Sequence[Scalar], answer: Callable[[Sequence[Scalar]], Scalar]) -> Expr:
+    """A number made of others, each of which an engine computes once, under a name."""
+    array = Local(ColumnType("double", "*"), name)
+    parts = [element(array, index) for index in range(1, len(values) + 1)]
+    held = Op(array.type, "array", tuple(map(expression, values)))
+    return Op(DOUBLE, "let", (array, held, expression(answer(parts))))
+
+
+def _once(shape: Box | Listed, answer: Callable[[Polygon], Expr]) -> Expr:
+    numbers = Local(ColumnType("double", "*"), f"{shape.variable}_corners")
+    said = answer(Polygon(ArrayRing(numbers, f"{shape.variable}_n"), (), None, numbers))
+    return Op(said.type, "let", (numbers, Op(numbers.type, "array", numbers_of(shape)), said))
+
+
+def box(centre: Position, width: Scalar, height: Scalar, variable: str) -> Polygon | Box:
     """The box around a centre (ADQL 2.1 section 4.2.9, BOX).
 
     A cross is centred there, its arms half the sizes [deg] long, parallel to the axes at the centre; the
     sides are the great circles through the ends of the arms at right angles to them. So the corners are those
     of a rectangle in the gnomonic projection.
     """
-    if centre.is_known and is_known(width, height):
-        return polygon([Position(*corner) for corner in _known_box(centre, width, height)])
-    middle = centre.vector
-    east = Position(_quarter_on(centre.lon), 0.0).vector
-    north = cross(middle, east)
-    across, along = (tangent(radians(_half(size))) for size in (width, height))
-    corners: list[Vector] = []
-    for right, up in _BOX_CORNERS:
-        steps = (scaled(scaled(east, across), right), scaled(scaled(north, along), up))
-        corner = sum_of((middle, *steps))
-        length = root(dot(corner, corner))
-        corners.append(tuple(divide(part, length) for part in corner))  # type: ignore[arg-type]
-    return Polygon(FixedRing(tuple(corners)), tuple(map(position_of, corners)), None)
+    unknown = Box(centre, width, height, variable)
+    if not (centre.is_known and is_known(width, height)):
+        return unknown
+    known = polygon(box_corners(unknown), variable)
+    assert isinstance(known, Polygon)
+    return known
 
 
-_BOX_CORNERS = ((1.0, 1.0), (1.0, -1.0), (-1.0, -1.0), (-1.0, 1.0))
-"""Steps to the east and to the north: counter-clockwise as one looks at the sky (DALI 1.1 section 3.3.7)."""
-
-
-def _known_box(centre: Position, width: Scalar, height: Scalar) -> list[tuple[float, float]]:
-    assert isinstance(centre.lon, float)
-    assert isinstance(centre.lat, float)
-    assert isinstance(width, float)
-    assert isinstance(height, float)
-    x, y, z = known_vector(centre.lon, centre.lat)
-    east = known_vector(centre.lon + 90, 0.0)
-    north = known_vector(centre.lon, centre.lat + 90)
-    across, along = math.tan(width / 2 * RADIAN), math.tan(height / 2 * RADIAN)
+def box_corners(shape: Box) -> list[Position]:
+    """The corners of a box, counter-clockwise as one looks at the sky (DALI 1.1 section 3.3.7)."""
+    middle, east, north = box_axes(shape)
+    across, along = box_arms(shape)
     return [
-        angles(
-            (
-                x + right * across * east[0] + up * along * north[0],
-                y + right * across * east[1] + up * along * north[1],
-                z + right * across * east[2] + up * along * north[2],
-            )
-        )
+        position_of(sum_of((middle, scaled(scaled(east, across), right), scaled(scaled(north, along), up))))
         for right, up in _BOX_CORNERS
     ]
 
 
-def _quarter_on(lon: Scalar) -> Scalar:
-    return lon + 90 if isinstance(lon, float) else Op(DOUBLE, "add", (lon, expression(90.0)))
+def box_axes(shape: Box) -> tuple[Vector, Vector, Vector]:
+    """Towards the centre of a box, and to the east and the north of it."""
+    lon, lat = radians(shape.centre.lon), radians(shape.centre.lat)
+    east = (negative(sine(lon)), cosine(lon), 0.0)
+    level = negative(sine(lat))
+    return shape.centre.vector, east, (multiply(level, cosine(lon)), multiply(level, sine(lon)), cosine(lat))
 
 
-def _half(size: Scalar) -> Scalar:
-    return size / 2 if isinstance(size, float) else Op(DOUBLE, "mul", (size, expression(0.5)))
+def box_arms(shape: Box) -> tuple[Scalar, Scalar]:
+    """Half of the width and the height of a box in the gnomonic projection."""
+    across, along = (tangent(multiply(radians(size), 0.5)) for size in (shape.width, shape.height))
+    return across, along
+
+
+_BOX_CORNERS = ((1.0, 1.0), (1.0, -1.0), (-1.0, -1.0), (-1.0, 1.0))
+"""Steps to the east and to the north."""
 
 
 # Regions in texts
@@ -261,14 +305,17 @@ class _Reading:
 
 def _readings(region: Region) -> list[_Reading]:
     numbers = _numbers(region)
+    ring = Polygon(ArrayRing(numbers, f"{region.variable}_n"), (), None, numbers)
+    if region.is_polygon:
+        return [_Reading(is_ring(numbers), ring)]
     kind = Op(STRING, "upper", (Op(STRING, "element", (_words(region), integer(1))),))
     size = Op(INT, "size", (numbers,))
     lon, lat, third, fourth = (element(numbers, index) for index in range(1, 5))
     centre = Position(lon, lat)
     shapes: dict[str, Shape] = {
         "CIRCLE": Circle(centre, third),
-        "POLYGON": Polygon(ArrayRing(numbers, f"{region.variable}_n"), (), None, numbers),
-        "BOX": box(centre, third, fourth),
+        "POLYGON": ring,
+        "BOX": box(centre, third, fourth, f"{region.variable}_box"),
         "POINT": Point(centre),
     }
     return [
@@ -287,6 +334,19 @@ def _readings(region: Region) -> list[_Reading]:
     ]
 
 
+def is_ring(numbers: Expr) -> Expr:
+    """The condition that an array of numbers has corners enough for a polygon."""
+    size = Op(INT, "size", (numbers,))
+    odd = Op(INT, "mod_integer", (size, integer(2)))
+    return Op(BOOLEAN, "and", (Op(BOOLEAN, "ge", (size, integer(6))), Op(BOOLEAN, "eq", (odd, integer(0)))))
+
+
+def polygon_numbers(written: Expr) -> Expr:
+    """The numbers in a text, which may be those of a polygon."""
+    words = Op(STRING, "words", (written,))
+    return Op(ColumnType("double", "*"), "numbers_in", (words, integer(1)))
+
+
 def _words(region: Region) -> Local:
     return Local(STRING, f"{region.variable}_words")
 
@@ -298,6 +358,9 @@ def _numbers(region: Region) -> Local:
 def _spoken(region: Region, answer: Expr) -> Expr:
     """The answer with its text cut into words and numbers first."""
     words = _words(region)
+    cut = Op(STRING, "words", (region.text,))
+    if region.is_polygon:
+        return Op(answer.type, "let", (_numbers(region), polygon_numbers(region.text), answer))
     second, third = (Op(STRING, "element", (words, integer(index))) for index in (2, 3))
     is_number = Op(BOOLEAN, "not", (Op(BOOLEAN, "is_null", (Op(DOUBLE, "double_of_text", (second,)),)),))
     is_icrs = Op(BOOLEAN, "eq", (Op(STRING, "upper", (second,)), text("ICRS")))
@@ -311,7 +374,7 @@ def _spoken(region: Region, answer: Expr) -> Expr:
     )
     numbers = Op(_numbers(region).type, "numbers_in", (words, begin))
     inner = Op(answer.type, "let", (_numbers(region), numbers, answer))
-    return Op(answer.type, "let", (words, Op(STRING, "words", (region.text,)), inner))
+    return Op(answer.type, "let", (words, cut, inner))
 
 
 REFERENCE_PLACES = frozenset(
@@ -331,11 +394,12 @@ REFERENCE_PLACES = frozenset(
 # Values
 
 
-def numbers_of(shape: Point | Circle | Polygon) -> tuple[Expr, ...]:
+def numbers_of(shape: Point | Circle | Polygon | Box | Listed) -> tuple[Expr, ...]:
     """The numbers of its DALI array, where they are not in one already."""
     match shape:
         case Point(position):
             return expression(position.lon), expression(position.lat)
         case Circle(centre, radius):
             return expression(centre.lon), expression(centre.lat), expression(radius)
-    return tuple(expression(angle) for place in shape.positions for angle in (place.lon, place.lat))
+    corners = box_corners(shape) if isinstance(shape, Box) else shape.positions
+    return tuple(expression(angle) for place in corners for angle in (place.lon, place.lat))
