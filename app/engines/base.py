@@ -23,6 +23,30 @@ class Upload:
     """Its rows, in the types of :func:`app.results.arrow_schema`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """So much of a table; None for what is not known."""
+
+    files: int | None = None
+    groups: int | None = None
+    """Row groups of Parquet, the least that is read."""
+    rows: int | None = None
+    nbytes: int | None = None
+    """On the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a query has to read for one of its references to a table, estimated before it runs."""
+
+    table: str
+    """Qualified name."""
+    chosen: Extent
+    """What is to be read: the index of files has left out the rest."""
+    whole: Extent
+    """What the table has."""
+
+
 class Session(Protocol):
     """One query's hold on an engine; closed by its context manager."""
 
@@ -39,6 +63,10 @@ class Session(Protocol):
     @property
     def remarks(self) -> tuple[str, ...]:
         """Sentences the user should read with the rows, once the query is translated: what was left out."""
+        ...
+
+    def readings(self, statement: Statement) -> tuple[Reading, ...]:
+        """What a statement that was translated with :attr:`scan` has to read, uploads left out."""
         ...
 
     def execute(self, statement: Statement) -> ResultStream:

@@ -134,8 +134,10 @@ class Selection:
     bounds: tuple[tuple[int, int], ...] | None
     """For each file, the least and greatest ``healpix`` that a wanted row can have, both inside; None
     where nothing is known of the place, so that rows without a position count too."""
+    groups: int
+    """Row groups that are to be read."""
     nrows: int
-    """Rows of the row groups that are to be read."""
+    """Rows of those row groups."""
     nbytes: int
     """About the bytes of those row groups, on the disk."""
 
@@ -250,6 +252,7 @@ class FileIndex:
             bounds=None
             if bounds is None
             else tuple(zip(bounds[0][chosen].tolist(), bounds[1][chosen].tolist(), strict=True)),
+            groups=int(read.sum()),
             nrows=int(rows.sum()),
             nbytes=math.ceil(nbytes),
         )

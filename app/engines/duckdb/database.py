@@ -12,13 +12,15 @@ from adql import Catalogue, Table
 from app.config import Config
 from app.engines.duckdb.sql import identifier, literal, qualified, read_files, sql_type
 from app.engines.scratch import Scratch
-from app.lake import Snapshot
+from app.lake import Selection, Snapshot
 from app.results import arrow_schema
 from vosi import load_catalogue, tap_schema_rows
 
 EVENTS = "dl3.events"
 NO_EVENTS = '"main"."no events"'
 """Table to read where no file holds what is asked."""
+
+_NOTHING = Selection(files=(), bounds=None, groups=0, nrows=0, nbytes=0)
 
 
 class Database:
@@ -31,6 +33,8 @@ class Database:
         self.users = 0
         self.retired = False
         self.catalogue = _catalogue(snapshot, restricted=self.restricted)
+        self.served = snapshot.files.select(restricted=self.restricted) if snapshot else _NOTHING
+        """All event files within reach."""
         self.withheld = {} if snapshot is None or self.restricted else _withheld(snapshot)
         self.table_bytes: dict[str, int] = {}
         self._connection = duckdb.connect(":memory:", config=_settings(config, scratch))
@@ -85,8 +89,7 @@ class Database:
         """Parquet files of each table of schema dl3; no others are within reach."""
         if self.snapshot is None:
             return {}
-        served = self.snapshot.files.select(restricted=self.restricted).files
-        return {**self.snapshot.tables, "events": served}
+        return {**self.snapshot.tables, "events": self.served.files}
 
     def _create(self, name: str, table: Table, rows: pa.Table) -> None:
         self._connection.register("incoming", rows)

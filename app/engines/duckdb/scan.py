@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from adql import Restriction, Table
-from app.engines.base import Upload
+from app.engines.base import Extent, Reading, Upload
 from app.engines.duckdb.database import EVENTS, NO_EVENTS, Database
 from app.engines.duckdb.sql import identifier, read_files
 from app.lake import Selection
@@ -20,10 +20,15 @@ class LakeScan:
         self._uploads = {
             upload.table.qualified.lower(): upload_name(number) for number, upload in enumerate(uploads)
         }
-        self.nbytes = 0
-        """What the references so far have to read."""
+        self.readings: list[Reading] = []
+        """What each reference to the events so far has to read."""
         self.withheld: set[str] = set()
         """Collections that may have rows the query asks for, which are not served."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the references so far have to read."""
+        return sum(reading.chosen.nbytes or 0 for reading in self.readings)
 
     def __call__(self, table: Table, restriction: Restriction) -> str | None:
         """SQL in place of the table."""
@@ -34,7 +39,7 @@ class LakeScan:
         if table.qualified != EVENTS or snapshot is None:
             return None
         selection = snapshot.files.select(restriction, restricted=self._database.restricted)
-        self.nbytes += selection.nbytes
+        self.readings.append(Reading(EVENTS, extent(selection), extent(self._database.served)))
         if self._database.withheld:
             everything = snapshot.files.select(restriction, restricted=True).files
             self.withheld.update(self._database.withheld.get(path, "") for path in everything)
@@ -44,6 +49,11 @@ class LakeScan:
         if selection.bounds is None:
             return read_files(selection.files)
         return f"({' UNION ALL '.join(_within_bounds(selection))})"
+
+
+def extent(selection: Selection) -> Extent:
+    """The same as an engine tells it."""
+    return Extent(len(selection.files), selection.groups, selection.nrows, selection.nbytes)
 
 
 def _within_bounds(selection: Selection) -> Iterator[str]:

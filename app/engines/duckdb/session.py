@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from adql import Catalogue, Schema, Statement, Table
-from app.engines.base import Upload
+from app.engines.base import Extent, Reading, Upload
 from app.engines.duckdb.database import EVENTS, Database
 from app.engines.duckdb.guard import explained, only_select
 from app.engines.duckdb.scan import LakeScan, upload_name
@@ -68,6 +68,16 @@ class DuckDBSession:
         if first is not None:
             first = conform(first, statement.columns)
         return ResultStream(statement.columns, self._batches(reader, first, statement, lane))
+
+    def readings(self, statement: Statement) -> tuple[Reading, ...]:
+        """What it has to read; see :class:`app.engines.base.Session`."""
+        others = sorted(statement.tables & self._table_bytes.keys() - {EVENTS})
+        return (*self.scan.readings, *map(self._reading, others))
+
+    def _reading(self, name: str) -> Reading:
+        """One of the small tables, which are read as a whole."""
+        whole = Extent(rows=self.catalogue.table(name).nrows, nbytes=self._table_bytes[name])
+        return Reading(name, whole, whole)
 
     @property
     def remarks(self) -> tuple[str, ...]:
