@@ -177,14 +177,6 @@ class _Writer:
                     for row in rows
                 )
                 return f"({' UNION ALL '.join(f'SELECT {each}' for each in selects)}) AS {self._name(alias)}"
-            case core.RowsSource(alias=alias, names=names, rows=rows):
-                selects = (
-                    ", ".join(
-                        f"{value} AS {self._name(name)}" for name, value in zip(names, row, strict=True)
-                    )
-                    for row in rows
-                )
-                return f"({' UNION ALL '.join(f'SELECT {each}' for each in selects)}) AS {self._name(alias)}"
             case core.JoinSource():
                 return self._join(source)
         raise AssertionError(source)
