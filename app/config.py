@@ -128,7 +128,7 @@ class Config(BaseSettings):
     """Networks that are not public and from which tables may be fetched, such as 10.1.0.0/16,192.168.7.5."""
 
     jobs_url: str | None = None
-    """Database of the jobs, such as postgresql://user@host/name; else the SQLite file state/jobs.sqlite in home."""
+    """Database of the jobs, such as postgresql://user@host/name; else a SQLite file in home."""
     job_slots: Annotated[int, Field(ge=1, le=1024)] = 2
     """Jobs that each server process runs at a time."""
     job_queue: Annotated[int, Field(ge=1)] = 1000
@@ -140,7 +140,7 @@ class Config(BaseSettings):
     hard_async_timeout: Annotated[int, Field(ge=1)] = 7200
     """Longest time that a job may run, whatever EXECUTIONDURATION asks [s]."""
     job_retention: Annotated[int, Field(ge=1)] = 7 * 86_400
-    """Time from the creation of a job to its destruction with all its results, if DESTRUCTION is not set [s]."""
+    """Time from creation to destruction of a job and its results, if DESTRUCTION is not set [s]."""
     hard_job_retention: Annotated[int, Field(ge=1)] = 30 * 86_400
     """Longest time that a job is kept, whatever DESTRUCTION asks [s]."""
     job_wait: Annotated[float, Field(ge=0)] = 60.0
