@@ -46,6 +46,8 @@ _LETTERS = {
 """FITS 4.0 table 18."""
 _BITS = {"unsignedByte": (0, 8), "short": (-(2**15), 16), "int": (-(2**31), 32), "long": (-(2**63), 64)}
 """Least value and size of the integers."""
+_FEW = 5
+"""So many values are looked for one by one, more in one go."""
 _SHORT_TEXT = 64
 _SPARSE = 4
 """A text column is of fixed width if no text is longer than this, or that takes no more than so many times
@@ -112,7 +114,8 @@ class _Facts:
         if self.column.type.datatype in _BITS:
             least, bits = _BITS[self.column.type.datatype]
             most = least + 2**bits - 1
-            self.free = [least, most, least + 1, most - 1, 0]
+            # Of bytes there are so few that all must be tried.
+            self.free = list(range(256)) if bits == 8 else [least, most, least + 1, most - 1, 0]
 
     @property
     def _declared(self) -> Cell:
@@ -127,6 +130,9 @@ class _Facts:
             items = array.flatten() if self._declared.is_array else array
         told_by_items = self._declared.size is not None  # else a cell that is NULL is one without items
         self.nulls = self.nulls or items.null_count > 0 or (told_by_items and array.null_count > 0)
+        if len(self.free) > _FEW:
+            taken = set(pc.unique(items).to_pylist())
+            self.free = [value for value in self.free if value not in taken]
         self.free = [value for value in self.free if not pc.any(pc.equal(items, value)).as_py()]
 
     def in_heap(self, rows: int) -> bool:
