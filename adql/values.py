@@ -9,7 +9,7 @@ from fractions import Fraction
 from adql import units
 from adql.core import Expr, Literal, Op, constant
 from adql.schema import Column
-from adql.types import DOUBLE, INT, LONG, STRING, ColumnType
+from adql.types import DOUBLE, INT, LONG, STRING, UNICODE, ColumnType
 
 LOST = "unit and UCD are not known for sure"
 
@@ -72,8 +72,8 @@ def integer(value: int) -> Literal:
 
 
 def text(value: str) -> Literal:
-    """A text constant."""
-    return Literal(STRING, value)
+    """A text constant; ``char`` holds ASCII alone (VOTable 1.5 section 2.1)."""
+    return Literal(STRING if value.isascii() else UNICODE, value)
 
 
 def about(word: str, value: Value) -> str:

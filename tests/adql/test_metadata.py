@@ -80,3 +80,9 @@ def test_names_are_kept_as_the_query_writes_them() -> None:
 def test_double_names_are_told_apart() -> None:
     columns = translate("SELECT a.kind, b.kind FROM mini.stars a, mini.kinds b", CATALOGUE, DUCKDB).columns
     assert [found.name for found in columns] == ["kind", "kind_2"]
+
+
+def test_text_beyond_ascii_is_unicode() -> None:
+    assert column("'Mkn 421'").type.datatype == "char"
+    assert column("'Nöthe'").type.datatype == "unicodeChar"
+    assert column("name || ' ★'").type.datatype == "unicodeChar"
