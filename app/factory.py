@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -11,7 +12,15 @@ from app.config import Config
 from app.engines import duckdb
 from app.engines.base import Engine
 from app.errors import EngineUnavailable
+from app.faults import explain_failure
+from app.services.jobs import TAP, QueryWork
 from app.services.query import Queries
+from app.uws import JobFiles, Jobs, JobStore, Limits, PhaseWatch, Presence, Runner, Terms, Work
+
+_REQUESTS = 8
+"""Threads in which the database of the jobs is asked for requests; each takes milliseconds."""
+_OTHER_PARAMETERS = 20_000
+"""Characters of the parameters of a job beside its query."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +30,14 @@ class Service:
     config: Config
     engine: Engine
     queries: Queries
+    jobs: Jobs
     threads: anyio.CapacityLimiter
     """The threads in which queries work; those of the web server stay free for short requests."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def close(self) -> None:
-        """Stop what runs and free what is held."""
+        """Stop what runs and free what is held; from any thread, also more than once."""
+        self.jobs.close()
         self.engine.close()
 
 
@@ -58,6 +69,60 @@ def make_service(config: Config) -> Service:
     ------
     EngineUnavailable
         Raised if the engine cannot be reached.
+    JobsUnavailable
+        Raised if the database of the jobs cannot be opened.
     """
     engine = make_engine(config)
-    return Service(config, engine, Queries(engine, config), anyio.CapacityLimiter(config.open_queries))
+    try:
+        queries = Queries(engine, config)
+        jobs = make_jobs(config, {TAP: QueryWork(queries)})
+    except BaseException:
+        engine.close()
+        raise
+    return Service(config, engine, queries, jobs, anyio.CapacityLimiter(config.open_queries))
+
+
+def make_jobs(config: Config, works: Mapping[str, Work]) -> Jobs:
+    """The jobs of the service, not yet running.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    works
+        Kind of job -> what is done for it.
+
+    Raises
+    ------
+    JobsUnavailable
+        Raised if their database cannot be opened.
+    """
+    store = JobStore(config.jobs_url or f"sqlite:///{config.state / 'jobs.sqlite'}")
+    files = JobFiles(config.jobs)
+    watch = PhaseWatch(store.phases, threads=anyio.CapacityLimiter(_REQUESTS))
+    limits = Limits(
+        slots=config.job_slots,
+        lease=config.job_lease,
+        job_bytes=config.job_bytes,
+        jobs_bytes=config.jobs_bytes,
+    )
+    terms = Terms(
+        duration=config.async_timeout,
+        hard_duration=config.hard_async_timeout,
+        retention=config.job_retention,
+        hard_retention=config.hard_job_retention,
+        queue=config.job_queue,
+        per_client=config.jobs_per_client,
+        characters=config.query_length + _OTHER_PARAMETERS,
+        wait=config.job_wait,
+    )
+    runner = Runner(
+        store,
+        files,
+        works,
+        limits=limits,
+        explain=explain_failure,
+        changed=watch.tell,
+        presence=lambda: Presence(config.state / "processes"),
+    )
+    return Jobs(store, files, runner, watch, terms=terms)

@@ -24,6 +24,7 @@ from app.errors import (
 )
 from app.formats import Info, Provenance
 from app.formats.votable import error_document
+from app.uws import Failure
 
 LOG = logging.getLogger("gammahub.faults")
 
@@ -111,6 +112,26 @@ def _retry_after(error: ServiceError, status: int) -> int | None:
     if isinstance(error, QueryQueueFull):
         return error.retry_after
     return _RETRY_AFTER if status == 503 else None
+
+
+def explain_failure(error: Exception, job: str) -> Failure:
+    """What the user of a job is told of the exception that ended it.
+
+    Parameters
+    ----------
+    error
+        Any exception.
+    job
+        Name of the job.
+    """
+    fault = explain(error, f"of job {job}")
+    content, _ = document(fault)
+    return Failure(
+        fault.text,
+        transient=fault.status == 503,
+        document=content.decode(),
+        aborts=isinstance(error, QueryTimeout),
+    )
 
 
 def document(fault: Fault, *, accept: str = "") -> tuple[bytes, str]:

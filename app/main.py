@@ -13,10 +13,11 @@ from starlette.responses import PlainTextResponse, Response
 
 from app.config import Config
 from app.factory import Service, make_service
-from app.handlers import pages, tap, vosi
+from app.handlers import pages, tap, uws, vosi
 from app.middleware import FaultTeller, Forwarded, Journal, PlainPaths
 from app.responses import MAXREC_HEADER
 from app.services.health import check
+from app.services.jobs import OVERFLOW_HEADER
 
 
 def create_app(config: Config | None = None) -> FastAPI:
@@ -38,6 +39,7 @@ def assemble(service: Service) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         # A first query builds the parser and reads the first footers, so that no user waits for that.
         await to_thread.run_sync(check, service.queries)
+        await to_thread.run_sync(service.jobs.start)
         yield
         await to_thread.run_sync(service.close)
 
@@ -46,7 +48,7 @@ def assemble(service: Service) -> FastAPI:
     )
     app.router.redirect_slashes = False
     app.state.service = service
-    for handler in (tap, vosi, pages):
+    for handler in (tap, uws, vosi, pages):
         app.include_router(handler.router)
     app.add_exception_handler(HTTPException, _tell_plainly)
     # The last to be added is the first that a request meets.
@@ -54,9 +56,12 @@ def assemble(service: Service) -> FastAPI:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
-        allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
+        allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
         allow_headers=["*"],
-        expose_headers=["Location", "Retry-After", "Content-Disposition", "X-Request-Id", MAXREC_HEADER],
+        expose_headers=[
+            *("Location", "Retry-After", "Content-Disposition", "X-Request-Id"),
+            *("Accept-Ranges", "Content-Range", "ETag", "Sunset", MAXREC_HEADER, OVERFLOW_HEADER),
+        ],
         max_age=86400,
     )
     app.add_middleware(PlainPaths)

@@ -62,7 +62,9 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, wait for what runs, and stop it at last."""
-        timer = asyncio.get_running_loop().call_later(_GRACE, self._service.close)
+        loop = asyncio.get_running_loop()
+        # In a thread, as those who wait are let go by the loop.
+        timer = loop.call_later(_GRACE, loop.run_in_executor, None, self._service.close)
         try:
             await super().shutdown(sockets)
         finally:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import adql
 from app.config import Config
 from app.formats import FORMATS
@@ -20,7 +18,6 @@ def describe(config: Config, base_url: str) -> ServiceDescription:
     base_url
         Where the client sees it, without a slash at the end.
     """
-    seconds = math.ceil(config.sync_timeout)
     return ServiceDescription(
         base_url=base_url,
         title=config.title,
@@ -31,6 +28,12 @@ def describe(config: Config, base_url: str) -> ServiceDescription:
             OutputFormat(format_.media_type, aliases=format_.aliases, ivo_id=format_.ivo_id)
             for format_ in FORMATS
         ),
-        execution_duration=Limit(default=seconds, hard=seconds),
-        output_limit=Limit(default=min(config.default_maxrec, config.hard_maxrec), hard=config.hard_maxrec),
+        # TAPRegExt 1.0 sections 2.5 and 2.6 speak of jobs; a synchronous query has a limit of its own.
+        retention_period=_limit(config.job_retention, config.hard_job_retention),
+        execution_duration=_limit(config.async_timeout, config.hard_async_timeout),
+        output_limit=_limit(config.default_maxrec, config.hard_maxrec),
     )
+
+
+def _limit(default: int, hard: int) -> Limit:
+    return Limit(default=min(default, hard), hard=hard)
