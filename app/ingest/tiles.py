@@ -28,6 +28,9 @@ GROUP_ROWS = 122_880
 
 _LEVEL = 1
 
+_RUNS_AT_A_TIME = 4
+"""Runs whose pages are mapped together: a kernel may map 2 MiB of each column for every page that is read."""
+
 Tile = tuple[int, int]
 """HEALPix order and NESTED index."""
 
@@ -58,6 +61,8 @@ def plan_tiles(runs: Sequence[Run], existing: Collection[Tile]) -> list[Piece]:
         pieces += _cut((0, base), _within(runs, 0, base), standing, above)
     nowhere = [(run, int(np.searchsorted(run.cells, NOWHERE)), run.cells.size) for run in runs]
     pieces += _portions(UNPLACED, [span for span in nowhere if span[1] < span[2]])
+    for run in runs:
+        run.let_go()
     return pieces
 
 
@@ -166,18 +171,28 @@ def _groups(piece: Piece, schema: pa.Schema, collection: str) -> Iterator[pa.Tab
     """The events of a piece, sorted by place, a row group at a time."""
     pending = schema.empty_table()
     for spans in _steps(piece.spans):
-        table = pa.concat_tables(
-            [_conformed(run.batch.slice(a, b - a), schema, collection) for run, a, b in spans]
-        )
+        table = _gathered(spans, schema, collection)
         if len(spans) > 1:
-            cells = np.concatenate([run.cells[a:b] for run, a, b in spans])
-            table = table.combine_chunks().take(pa.array(np.argsort(cells, kind="stable")))
+            cells = table[CELL].to_numpy()
+            table = table.take(pa.array(np.argsort(cells, kind="stable")))
         pending = pa.concat_tables([pending, table])
         while pending.num_rows >= GROUP_ROWS:
             yield _without_sentinel(pending.slice(0, GROUP_ROWS))
             pending = pending.slice(GROUP_ROWS)
     if pending.num_rows:
         yield _without_sentinel(pending)
+
+
+def _gathered(spans: Sequence[Span], schema: pa.Schema, collection: str) -> pa.Table:
+    """The events of spans, one span after another; few runs are in memory at a time."""
+    parts: list[pa.Table] = []
+    for first in range(0, len(spans), _RUNS_AT_A_TIME):
+        some = spans[first : first + _RUNS_AT_A_TIME]
+        slices = [_conformed(run.batch.slice(a, b - a), schema, collection) for run, a, b in some]
+        parts.append(pa.concat_tables(slices).combine_chunks())
+        for run, _, _ in some:
+            run.let_go()
+    return pa.concat_tables(parts)
 
 
 def _steps(spans: Sequence[Span]) -> Iterator[list[Span]]:
@@ -189,6 +204,8 @@ def _steps(spans: Sequence[Span]) -> Iterator[list[Span]]:
     cells = np.sort(np.concatenate([run.cells[a:b] for run, a, b in spans]))
     marks = np.unique(cells[GROUP_ROWS::GROUP_ROWS])
     ends = [[a, *(a + np.searchsorted(run.cells[a:b], marks)).tolist(), b] for run, a, b in spans]
+    for run, _, _ in spans:
+        run.let_go()
     for step in range(len(marks) + 1):
         part = [(run, at[step], at[step + 1]) for (run, _, _), at in zip(spans, ends, strict=True)]
         filled = [span for span in part if span[1] < span[2]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -82,23 +81,20 @@ class Tiling:
         dropped: Dropped,
         mine: Sequence[FileRecord],
     ) -> list[FileRecord]:
-        with ExitStack() as stack:
-            opened: list[Run] = []
-            for number, record in enumerate(touched):
-                old = self._reopened(record, dropped, f"{name}-old-{number:06d}.arrow")
-                if old is not None:
-                    opened.append(old)
-            opened += [Run(path) for path in runs]
-            for run in opened:
-                stack.callback(run.close)
-            standing = {(record.norder, record.npix) for record in mine} - {UNPLACED}
-            pieces = plan_tiles(opened, standing)
-            records: list[FileRecord] = []
-            written = write_pieces(pieces, self._schema, name, self._layout, self._staging, self._workers)
-            for record, path in written:
-                records.append(record)
-                self.moves.append((path, self._layout.root / record.path))
-                self._progress.advance(record.nrows)
+        opened: list[Run] = []
+        for number, record in enumerate(touched):
+            old = self._reopened(record, dropped, f"{name}-old-{number:06d}.arrow")
+            if old is not None:
+                opened.append(old)
+        opened += [Run(path) for path in runs]
+        standing = {(record.norder, record.npix) for record in mine} - {UNPLACED}
+        pieces = plan_tiles(opened, standing)
+        records: list[FileRecord] = []
+        written = write_pieces(pieces, self._schema, name, self._layout, self._staging, self._workers)
+        for record, path in written:
+            records.append(record)
+            self.moves.append((path, self._layout.root / record.path))
+            self._progress.advance(record.nrows)
         for path in runs:
             path.unlink()
         return records
@@ -116,11 +112,7 @@ class Tiling:
 def _rows(work: Iterable[tuple[Sequence[FileRecord], Sequence[Path], Dropped, Sequence[FileRecord]]]) -> int:
     total = 0
     for touched, runs, _, _ in work:
-        total += sum(record.nrows for record in touched)
-        for path in runs:
-            run = Run(path)
-            total += run.cells.size
-            run.close()
+        total += sum(record.nrows for record in touched) + sum(Run(path).cells.size for path in runs)
     return total
 
 
@@ -134,7 +126,6 @@ def _touched(records: Sequence[FileRecord], runs: Sequence[Path], dropped: Dropp
     for path in runs:
         run = Run(path)
         tiles |= {tile for tile in known - tiles if _holds(run, tile)}
-        run.close()
     return [record for record in records if (record.norder, record.npix) in tiles]
 
 
