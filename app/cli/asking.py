@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from app.config import Config
 from app.errors import UsageError
 from app.factory import make_engine
 from app.formats import choose_format
+from app.services.plan import plan_facts, plan_query, plan_text
 from app.services.query import Queries, Query
 
 _ON_SCREEN = 100
@@ -61,18 +63,15 @@ def translate(
     text: Text,
     dialect: Annotated[DialectName, typer.Option(help="Whose SQL.")] = DialectName.DUCKDB,
     maxrec: Annotated[int | None, typer.Option(min=0, help="Most rows.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Print the SQL that an ADQL query becomes."""
+    """Print the SQL that an ADQL query becomes; in comments its columns, and what it has to read."""
     config = read_config()
     with plain_errors(), _queries(config) as queries, queries.engine.session() as session:
-        statement = adql.translate(
-            _given(text),
-            session.catalogue,
-            adql.DIALECTS[dialect.value],
-            maxrec=maxrec,
-            limits=queries.limits,
+        plan = plan_query(
+            queries, session, _given(text), maxrec=maxrec, dialect=adql.DIALECTS[dialect.value]
         )
-    OUT.print(statement.sql, markup=False)
+    OUT.print(json.dumps(plan_facts(plan), indent=2) if as_json else plan_text(plan).rstrip(), markup=False)
 
 
 def tables(
