@@ -206,4 +206,4 @@ def as_timestamp(expr: Expr) -> Expr:
 
 def _or(expr: Expr, default: str) -> Expr:
     """A text, or another where it is empty or NULL."""
-    return Op(STRING, "coalesce", (Op(STRING, "nullif", (expr, text(""))), text(default)))
+    return case(test("ne", expr, text("")), expr, text(default), type_=STRING)

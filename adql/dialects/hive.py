@@ -29,8 +29,8 @@ def _atan2(y: str, x: str) -> str:
     """Hive has no atan2 (HIVE-17986)."""
     return (
         f"CASE WHEN {x} > 0 THEN atan({y} / {x}) WHEN {x} < 0 AND {y} >= 0 THEN atan({y} / {x}) + pi() "
-        f"WHEN {x} < 0 THEN atan({y} / {x}) - pi() WHEN {y} > 0 THEN pi() / 2 WHEN {y} < 0 THEN -pi() / 2 "
-        f"WHEN {x} = 0 AND {y} = 0 THEN 0e0 END"
+        f"WHEN {x} < 0 THEN atan({y} / {x}) - pi() WHEN {x} = 0 AND {y} > 0 THEN pi() / 2 "
+        f"WHEN {x} = 0 AND {y} < 0 THEN -pi() / 2 WHEN {x} = 0 AND {y} = 0 THEN 0e0 END"
     )
 
 
@@ -61,14 +61,14 @@ def _regex(pattern: str) -> str:
         else:
             plain = next(characters, "") if character == "\\" else character
             parts.append(f"\\{plain}" if plain in _METACHARACTERS else plain)
-    return "".join([*parts, "$"])
+    return "".join([*parts, r"\z"])
 
 
 def _regex_of_pattern(pattern: str) -> str:
     """SQL that makes a Java regular expression of a LIKE pattern without escape character."""
     quoted = f"replace({pattern}, '\\\\E', '\\\\E\\\\\\\\E\\\\Q')"
     wild = f"replace(replace({quoted}, '%', '\\\\E.*\\\\Q'), '_', '\\\\E.\\\\Q')"
-    return f"concat('(?s)^\\\\Q', {wild}, '\\\\E$')"
+    return f"concat('(?s)^\\\\Q', {wild}, '\\\\E\\\\z')"
 
 
 def _as_lookaheads(op: Op) -> Op:
@@ -107,6 +107,8 @@ HIVE = Dialect(
         "sub_integer": _EXACT % "-",
         "mul_integer": _EXACT % "*",
         "neg_integer": "CASE WHEN {0} >= -9223372036854775807 THEN -{0} END",
+        # Hive's own fails inside of COALESCE.
+        "nullif": "CASE WHEN {0} <> {1} OR {1} IS NULL THEN {0} END",
         "trim": "trim({0})",
         "like_regex": "({0} RLIKE {1})",
         "escape_pattern": "{0}",

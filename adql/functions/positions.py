@@ -176,8 +176,8 @@ def _epoch_prop(args: tuple[Value, ...]) -> Value:
     )
 
 
-_AU_PER_YEAR = 149597870.7 / (365.25 * 86400)
-"""One astronomical unit in a Julian year [km/s]: 4.74."""
+_AU_PER_YEAR = 4.740470446
+"""One astronomical unit in a Julian year [km/s], as ESA SP-1200 has it; the examples of EN 1.2 go by it."""
 
 _MAS = RADIAN / 3_600_000
 
