@@ -68,9 +68,7 @@ def translate(
     """Print the SQL that an ADQL query becomes; in comments its columns, and what it has to read."""
     config = read_config()
     with plain_errors(), _queries(config) as queries, queries.engine.session() as session:
-        plan = plan_query(
-            queries, session, _given(text), maxrec=maxrec, dialect=adql.DIALECTS[dialect.value]
-        )
+        plan = plan_query(queries, session, _given(text), maxrec=maxrec, dialect=adql.DIALECTS[dialect.value])
     OUT.print(json.dumps(plan_facts(plan), indent=2) if as_json else plan_text(plan).rstrip(), markup=False)
 
 
