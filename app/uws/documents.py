@@ -21,8 +21,6 @@ from vosi.text import xml_text
 UWS = "http://www.ivoa.net/xml/UWS/v1.0"
 XLINK = "http://www.w3.org/1999/xlink"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
-INFO = "tag:gammahub,2026:jobInfo"
-"""Namespace of what jobInfo holds, which UWS leaves to the service."""
 VERSION = "1.1"
 _NAMESPACES = {"uws": UWS, "xlink": XLINK, "xsi": XSI}
 
@@ -61,7 +59,7 @@ def job_document(job: Job, url: str, *, queued_before: int = 0) -> bytes:
         summary.set("type", "transient" if job.failure.transient else "fatal")
         summary.set("hasDetail", "true" if job.failure.document else "false")
         _add(summary, "message", job.failure.message)
-    _add_info(etree.SubElement(root, _uws("jobInfo"), nsmap={"info": INFO}), job, queued_before)
+    _add_info(etree.SubElement(root, _uws("jobInfo")), job, queued_before)
     return _serialised(root)
 
 
@@ -121,8 +119,11 @@ def _add_info(parent: etree._Element, job: Job, queued_before: int) -> None:
 
 
 def _add_fact(parent: etree._Element, name: str, value: Any) -> None:
-    """An element for a fact; a list of facts gives an element for each, named in the singular."""
-    element = etree.SubElement(parent, f"{{{INFO}}}{name}")
+    """An element for a fact; a list of facts gives an element for each, named in the singular.
+
+    It has no namespace, as in the example of section 2.2.2.2: validators warn of one they do not know.
+    """
+    element = etree.SubElement(parent, name)
     if isinstance(value, list):
         for item in value:
             _add_fact(element, name.removesuffix("s"), item)
