@@ -1,0 +1,116 @@
+"""From what a request names to tables that a query can read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from adql import Table
+from app.config import Config
+from app.engines.base import Upload
+from app.results import arrow_schema
+from app.uploads.budget import Account, MemoryBudget
+from app.uploads.columns import name_columns
+from app.uploads.content import size_of, unpacked
+from app.uploads.fetch import fetch
+from app.uploads.formats import format_of
+from app.uploads.intake import Intake
+from app.uploads.limits import UploadLimits
+from app.uploads.parameter import Part, UploadSource
+
+SCHEMA = "TAP_UPLOAD"
+"""Where queries find uploaded tables (TAP 1.1 section 2.7.6)."""
+_WORK = 2
+"""While a table is read, about that many times its bytes are held."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedUploads:
+    """The tables of a request."""
+
+    tables: tuple[Upload, ...] = ()
+    remarks: tuple[str, ...] = ()
+    """Sentences the user should read with the rows: what is other than in the files."""
+
+
+class UploadLoader:
+    """Loads the tables of requests, within the limits of the operator.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.limits = UploadLimits.of(config)
+        self.budget = MemoryBudget(int(config.upload_memory))
+
+    @contextmanager
+    def load(
+        self, sources: Sequence[UploadSource], *, stopped: Callable[[], bool]
+    ) -> Iterator[LoadedUploads]:
+        """The tables of a request, until the block is left.
+
+        Parameters
+        ----------
+        sources
+            What it names; their files are read from where they stand, and left there again.
+        stopped
+            Asked now and then: True when nobody waits for the tables any more.
+
+        Raises
+        ------
+        app.errors.UploadError
+            Raised if a table cannot be had or read.
+        app.errors.RequestTooLarge
+            Raised if a table is beyond the limits.
+        app.errors.QueryQueueFull
+            Raised if there is no memory for it now.
+        app.errors.QueryCancelled
+            Raised if nobody waits.
+        """
+        if not sources:
+            yield LoadedUploads()
+            return
+        with self.budget.account() as account:
+            tables: list[Upload] = []
+            remarks: list[str] = []
+            for source in sources:
+                intake = Intake(source.name, self.limits, stopped)
+                upload, said = _load(source, intake, account)
+                tables.append(upload)
+                remarks += said
+            yield LoadedUploads(tuple(tables), tuple(remarks))
+
+
+def _load(source: UploadSource, intake: Intake, account: Account) -> tuple[Upload, Sequence[str]]:
+    before = account.held
+    with ExitStack() as stack:
+        part = _part(source, intake, stack)
+        account.set(before + _WORK * size_of(part.content))
+        place = part.content.tell()
+        stack.callback(part.content.seek, place)
+        content = unpacked(part.content, intake)
+        if content is not part.content:
+            stack.enter_context(content)
+            account.set(before + _WORK * size_of(content))
+        raw = format_of(part, content, intake).read(content, intake)
+    named = name_columns(raw, intake)
+    schema = arrow_schema(named.columns)
+    rows = pa.Table.from_arrays(list(named.values), schema=schema)
+    account.set(before + rows.nbytes)
+    table = Table(SCHEMA, source.name, named.columns, description=raw.description, nrows=rows.num_rows)
+    return Upload(table, rows), named.remarks
+
+
+def _part(source: UploadSource, intake: Intake, stack: ExitStack) -> Part:
+    if source.part is not None:
+        return source.part
+    assert source.url is not None
+    fetched = fetch(source.url, intake)
+    stack.enter_context(fetched.content)
+    return fetched
