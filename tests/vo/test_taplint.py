@@ -27,7 +27,8 @@ STAGES = {
     "UWS": "jobs can be made, seen, changed and removed",
     "MDQ": "results have the columns that are declared",
 }
-"""Stage -> what it looks into. Left out are those of what is not offered yet: uploads (UPL), ObsCore (OBS, LOC) and examples (EXA)."""
+"""Stage -> what it looks into. Left out are those of what is not offered yet: uploads (UPL), ObsCore (OBS,
+LOC) and examples (EXA)."""
 
 
 class Report(NamedTuple):
