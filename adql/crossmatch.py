@@ -18,7 +18,6 @@ from adql import core
 from adql.core import BOOLEAN, Expr, Field, Op, conjuncts
 from adql.facts import Near, Place, Reader, place_of, spatial
 from adql.geometry.scalars import (
-    Condition,
     Scalar,
     add,
     choose,
@@ -181,17 +180,24 @@ def _matched(
         key=lambda side: side[:2],
     )
     for _, alias, mine, other in sides:
-        outputs = _outputs(relations[alias], queries)
         size = _size(way, relations)
+        outputs = _outputs(relations[alias], queries)
         if outputs is None or size is None:
             continue
-        copies = _copies(relations[alias], mine, size, outputs)
-        same = Op(BOOLEAN, "eq", (_cell(other, size.scalar), Field(LONG, alias, _CELL)))
-        source = _replaced(select.source, alias, copies, way.join, same)
+        replaced = {alias: _copies(relations[alias], mine, size, outputs)}
+        if size.relation is None:
+            theirs = _cell(other, size.scalar)
+        else:
+            (partner,) = _aliases(other) if len(_aliases(other)) == 1 else ("",)
+            others = _outputs(relations[partner], queries) if partner in relations else None
+            if others is None:
+                continue
+            replaced[partner] = _celled(relations[partner], other, size, others)
+            theirs = Field(LONG, partner, _CELL)
+        same = Op(BOOLEAN, "eq", (theirs, Field(LONG, alias, _CELL)))
+        source = _replaced(select.source, replaced, way.join, same)
         if way.join is not None:
             return replace(select, source=source)
-        if size.relation is not None:
-            source = core.JoinSource("cross", size.relation, source)
         return replace(select, source=source, where=core.all_of((*conjuncts(select.where), same)))
     return None
 
@@ -274,29 +280,14 @@ def _moved(expr: Expr, relation: str, other: str) -> Expr:
 
 def _copies(relation: _Named, position: Position, size: _Size, outputs: Sequence[Field]) -> core.QuerySource:
     """The relation with each row once for each cell that a near position can be in."""
-    alias = relation.alias
-    mine, steps = f"{alias}_one", f"{alias}_step"
-    here = Position(
-        *(
-            _moved(angle, alias, mine) if isinstance(angle, Expr) else angle
-            for angle in (position.lon, position.lat)
-        )
-    )
+    steps = f"{relation.alias}_step"
+    here, sized, source = _beside(relation, position, size)
+    source = core.JoinSource("cross", source, core.RowsSource(steps, ("zone_step", "bin_step"), _STEPS))
     zone_step, bin_step = (
         Op(DOUBLE, "to_double", (Field(LONG, steps, name),)) for name in ("zone_step", "bin_step")
     )
-    scalar = size.scalar
-    source: core.Relation = core.JoinSource(
-        "cross",
-        replace(relation, alias=mine),
-        core.RowsSource(steps, ("zone_step", "bin_step"), _STEPS),
-    )
-    if size.relation is not None:
-        inner = f"{alias}_scale"
-        source = core.JoinSource("cross", source, replace(size.relation, alias=inner))
-        scalar = _moved(size.scalar, size.relation.alias, inner) if isinstance(size.scalar, Expr) else 0.0
-    zone = add(_zone(here, scalar), zone_step)
-    bins = _bins(zone, scalar)
+    zone = add(_zone(here, sized), zone_step)
+    bins = _bins(zone, sized)
     stepped = add(_bin(here, bins), bin_step)
     turned = choose(
         compare("lt", stepped, 0.0),
@@ -305,12 +296,57 @@ def _copies(relation: _Named, position: Position, size: _Size, outputs: Sequence
         subtract(stepped, bins),
         stepped,
     )
+    is_new = condition(some((compare("eq", bin_step, 0.0), compare("ge", bins, 3.0))))
+    return _derived(relation, outputs, _numbered(zone, turned), source, is_new)
+
+
+def _celled(relation: _Named, position: Position, size: _Size, outputs: Sequence[Field]) -> core.QuerySource:
+    """The relation with the cell of each row."""
+    here, sized, source = _beside(relation, position, size)
+    return _derived(relation, outputs, _cell(here, sized), source)
+
+
+def _beside(relation: _Named, position: Position, size: _Size) -> tuple[Position, Scalar, core.Relation]:
+    """The relation under another name, with the size of the cells beside it; position and size in them."""
+    mine, scale = f"{relation.alias}_one", f"{relation.alias}_scale"
+    lon, lat = (
+        _moved(angle, relation.alias, mine) if isinstance(angle, Expr) else angle
+        for angle in (position.lon, position.lat)
+    )
+    source: core.Relation = replace(relation, alias=mine)
+    if size.relation is None or not isinstance(size.scalar, Expr):
+        return Position(lon, lat), size.scalar, source
+    beside = replace(size.relation, alias=scale, query=_again(size.relation.query, scale))
+    sized = _moved(size.scalar, size.relation.alias, scale)
+    return Position(lon, lat), sized, core.JoinSource("cross", source, beside)
+
+
+def _again(query: core.Query, alias: str) -> core.Query:
+    """A query of one table once more, with another name for the table."""
+    body = query.body
+    assert isinstance(body, core.Select)
+    assert isinstance(body.source, _Named)
+    name = f"{alias}_of"
+    (item,) = body.items
+    assert isinstance(item.expr, core.Aggregate)
+    moved = replace(item.expr, args=tuple(_moved(arg, body.source.alias, name) for arg in item.expr.args))
+    return replace(
+        query, body=replace(body, items=(replace(item, expr=moved),), source=replace(body.source, alias=name))
+    )
+
+
+def _derived(
+    relation: _Named,
+    outputs: Sequence[Field],
+    cell: Expr,
+    source: core.Relation,
+    where: Expr | None = None,
+) -> core.QuerySource:
+    """The relation as a query that gives its columns and a cell."""
+    mine = f"{relation.alias}_one"
     items = [core.Item(replace(field, relation=mine), field.name) for field in outputs if field.name != _CELL]
-    cell = core.Item(_numbered(zone, turned), _CELL)
-    is_new: Condition = some((compare("eq", bin_step, 0.0), compare("ge", bins, 3.0)))
-    select = core.Select((*items, cell), source, where=condition(is_new))
-    names = tuple(item.name for item in select.items)
-    return core.QuerySource(alias, core.Query(select, (), names))
+    select = core.Select((*items, core.Item(cell, _CELL)), source, where=where)
+    return core.QuerySource(relation.alias, core.Query(select, (), tuple(item.name for item in select.items)))
 
 
 def _cell(position: Position, size: Scalar) -> Expr:
@@ -351,14 +387,13 @@ def _floor(value: Scalar) -> Scalar:
 
 def _replaced(
     source: core.Relation,
-    alias: str,
-    copies: core.QuerySource,
+    replaced: Mapping[str, core.QuerySource],
     join: core.JoinSource | None,
     same: Expr,
 ) -> core.Relation:
-    """FROM with one relation replaced, and a condition added to one of its joins."""
+    """FROM with relations replaced, and a condition added to one of its joins."""
     if not isinstance(source, core.JoinSource):
-        return copies if isinstance(source, _Named) and source.alias == alias else source
-    left, right = (_replaced(side, alias, copies, join, same) for side in (source.left, source.right))
+        return replaced.get(source.alias, source) if isinstance(source, _Named) else source
+    left, right = (_replaced(side, replaced, join, same) for side in (source.left, source.right))
     added = (*conjuncts(source.condition), same) if source is join else conjuncts(source.condition)
     return replace(source, left=left, right=right, condition=core.all_of(tuple(added)))

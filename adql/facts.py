@@ -93,6 +93,8 @@ def either(ways: Sequence[Known]) -> Known:
     if not ways:
         return Known()
     first = ways[0]
+    if len(ways) == 1:
+        return first
     ranges = [_ranges(way) for way in ways]
     intervals = {
         key: _hull([each[key] for each in ranges]) for key in ranges[0] if all(key in each for each in ranges)

@@ -180,10 +180,24 @@ class _Lowering:
 
     def _met(self, name: str, shapes: tuple[Shape, Shape]) -> geometry.Condition:
         """The condition of CONTAINS or INTERSECTS; cells of positions are columns where there are some."""
+        first, second = shapes
+        if isinstance(first, geometry.Moc):
+            first, second = second, first
+        if isinstance(first, geometry.Point) and isinstance(second, geometry.Moc):
+            return self._in_coverage(first.position, second)
         condition = _RELATIONS[name](*shapes)
         if isinstance(condition, Expr) and any(isinstance(each, _MADE_OF_CELLS) for each in shapes):
             return self._with_cells(condition)
         return condition
+
+    def _in_coverage(self, position: geometry.Position, moc: geometry.Moc) -> geometry.Condition:
+        """The condition that a position lies in a MOC: ranges of the table's cells, if it has them."""
+        stored = self._sky_column(geometry.expression(position.lon), geometry.expression(position.lat))
+        if stored is None or not moc.ranges or moc.order > stored[1]:
+            condition = geometry.contains(geometry.Point(position), moc)
+            return self._with_cells(condition) if isinstance(condition, Expr) else condition
+        column, order = stored
+        return geometry.in_ranges(column, moc.at(order))
 
     def _with_cells(self, expr: Expr) -> Expr:
         if not isinstance(expr, Op):
@@ -329,21 +343,25 @@ class _Lowering:
         return self._stored_cell(order.value, lon, lat) or healpix.index_expr(order.value, lon, lat)
 
     def _stored_cell(self, order: int, lon: Expr, lat: Expr) -> Expr | None:
+        stored = self._sky_column(lon, lat)
+        if stored is None or order > stored[1]:
+            return None
+        column, finest = stored
+        cell = column if column.type == LONG else Op(LONG, "to_bigint", (column,))
+        shift = 1 << 2 * (finest - order)
+        return Op(LONG, "idiv", (cell, Literal(LONG, shift))) if shift > 1 else cell
+
+    def _sky_column(self, lon: Expr, lat: Expr) -> tuple[Expr, int] | None:
+        """The column of HEALPix cells that belongs to a position, and its order."""
         place = place_of(geometry.Position(lon, lat))
         if place is None or not self._is_sky(place):
             return None
         table = self.tables[place[0].relation]
-        sky = table.sky
-        if sky is None or order > sky.order:
-            return None
-        column = next((each for each in table.columns if each.name == sky.healpix), None)
-        if column is None:
-            return None
-        cell: Expr = Field(column.type, place[0].relation, column.name)
-        if column.type != LONG:
-            cell = Op(LONG, "to_bigint", (cell,))
-        shift = 1 << 2 * (sky.order - order)
-        return Op(LONG, "idiv", (cell, Literal(LONG, shift))) if shift > 1 else cell
+        assert table.sky is not None
+        for column in table.columns:
+            if column.name == table.sky.healpix:
+                return Field(column.type, place[0].relation, column.name), table.sky.order
+        return None
 
     # Geometries
 
