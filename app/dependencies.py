@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from typing import Annotated, Any, BinaryIO, cast
+from typing import Annotated, BinaryIO, cast
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, MultipartState, create_form_parser
 from starlette.concurrency import run_in_threadpool
 
+from app.config import Config
 from app.errors import RequestTooLarge, UsageError
 from app.factory import Service
+from app.multipart import read_multipart
 from app.services.parameters import Parameters, SentFile
 
 _MOST_PARAMETERS = 1000
@@ -51,8 +51,10 @@ async def read_parameters(request: Request) -> AsyncIterator[Parameters]:
     files: list[SentFile] = []
     if request.method == "POST":
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as body:
-            await _spool(request, body, limit=service.config.request_bytes)
-            fields, files = await run_in_threadpool(_form, cast(BinaryIO, body), request.headers)
+            await _spool(request, body, service.config)
+            fields, files = await run_in_threadpool(
+                _form, cast(BinaryIO, body), request.headers, most=service.config.request_bytes
+            )
         pairs += fields
     try:
         if len(pairs) + len(files) > _MOST_PARAMETERS:
@@ -66,12 +68,15 @@ async def read_parameters(request: Request) -> AsyncIterator[Parameters]:
             sent.content.close()
 
 
-async def _spool(request: Request, body: tempfile.SpooledTemporaryFile[bytes], *, limit: int) -> None:
+async def _spool(request: Request, body: tempfile.SpooledTemporaryFile[bytes], config: Config) -> None:
+    limit = int(config.request_bytes)
+    if _kind(request.headers) == _MULTIPART:
+        limit += int(config.upload_bytes)
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
-            raise RequestTooLarge(f"The body of the request is larger than the {limit} bytes allowed.")
+            raise RequestTooLarge(f"The body of the request is larger than the {limit:,} bytes allowed.")
         if size > _IN_MEMORY:
             await run_in_threadpool(body.write, chunk)
         else:
@@ -79,11 +84,18 @@ async def _spool(request: Request, body: tempfile.SpooledTemporaryFile[bytes], *
     body.seek(0)
 
 
-def _form(body: BinaryIO, headers: Mapping[str, str]) -> tuple[list[tuple[str, str]], list[SentFile]]:
+def _kind(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _form(
+    body: BinaryIO, headers: Mapping[str, str], *, most: int
+) -> tuple[list[tuple[str, str]], list[SentFile]]:
+    """Fields and files of a form; of a multipart form the fields have ``most`` bytes together."""
     content_type = headers.get("content-type", "")
-    kind = content_type.partition(";")[0].strip().lower()
+    kind = _kind(headers)
     if kind == _MULTIPART:
-        return _multipart(body, content_type)
+        return read_multipart(body, content_type, most_parts=_MOST_PARAMETERS, most_bytes=most)
     content = body.read()
     if kind == _FORM or not content.strip():
         return _pairs(content), []
@@ -102,44 +114,6 @@ def _pairs(encoded: bytes) -> list[tuple[str, str]]:
         raise UsageError("A parameter is not valid UTF-8, percent-encoded; send it so.") from error
     except ValueError as error:
         raise _too_many() from error
-
-
-def _multipart(body: BinaryIO, content_type: str) -> tuple[list[tuple[str, str]], list[SentFile]]:
-    fields: list[tuple[str, str]] = []
-    files: list[SentFile] = []
-
-    def count() -> None:
-        if len(fields) + len(files) >= _MOST_PARAMETERS:
-            raise _too_many()
-
-    def on_field(part: Any) -> None:
-        count()
-        fields.append((_text(part.field_name), _text(part.value or b"")))
-
-    def on_file(part: Any) -> None:
-        count()
-        part.file_object.seek(0)
-        files.append(
-            SentFile(_text(part.field_name), _text(part.file_name or b""), part.file_object, part.size)
-        )
-
-    try:
-        form = create_form_parser({"Content-Type": content_type.encode()}, on_field, on_file)
-        while chunk := body.read(_IN_MEMORY):
-            form.write(chunk)
-        form.finalize()
-    except (FormParserError, ValueError) as error:
-        raise UsageError(f"The multipart form cannot be read: {error}.") from error
-    if not isinstance(form.parser, MultipartParser) or form.parser.state != MultipartState.END:
-        raise UsageError("The multipart form is cut off: its last boundary is missing.")
-    return fields, files
-
-
-def _text(value: bytes | None) -> str:
-    try:
-        return (value or b"").decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UsageError("A part of the multipart form is not valid UTF-8; send it so.") from error
 
 
 def _too_many() -> RequestTooLarge:

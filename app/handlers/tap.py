@@ -20,7 +20,12 @@ async def sync(
     base_url: BaseUrlDependency,
 ) -> Response:
     """Answer a query at once (TAP 1.1 section 2.2)."""
-    query = read_query(parameters, accept=request.headers.get("accept"), base_url=f"{base_url}/tap")
+    query = read_query(
+        parameters,
+        accept=request.headers.get("accept"),
+        base_url=f"{base_url}/tap",
+        limits=service.queries.uploads.limits,
+    )
     run = service.queries.start(query)
     first = await fetch_first_chunk(run, request.receive, service.threads)
     headers = {"content-type": query.choice.content_type, "cache-control": "no-cache"}

@@ -32,7 +32,17 @@ def describe(config: Config, base_url: str) -> ServiceDescription:
         retention_period=_limit(config.job_retention, config.hard_job_retention),
         execution_duration=_limit(config.async_timeout, config.hard_async_timeout),
         output_limit=_limit(config.default_maxrec, config.hard_maxrec),
+        upload_methods=upload_methods(config),
+        upload_limit=Limit(default=int(config.upload_bytes), hard=int(config.upload_bytes)),
     )
+
+
+def upload_methods(config: Config) -> tuple[str, ...]:
+    """How tables may be uploaded (TAPRegExt 1.0 section 2.4), the operator willing."""
+    if not config.upload_tables:
+        return ()
+    methods = ("inline", "http", "https") if config.upload_urls else ("inline",)
+    return tuple(f"ivo://ivoa.net/std/TAPRegExt#upload-{method}" for method in methods)
 
 
 def _limit(default: int, hard: int) -> Limit:

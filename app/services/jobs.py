@@ -24,7 +24,7 @@ _AGAIN = 0.5
 """Time between two tries to get a place among the queries that are open [s]."""
 
 
-def query_of(job: Job) -> Query:
+def query_of(queries: Queries, job: Job) -> Query:
     """The query that the parameters of a job mean.
 
     Raises
@@ -35,7 +35,9 @@ def query_of(job: Job) -> Query:
     values: dict[str, tuple[str, ...]] = {}
     for name, value in job.parameters:
         values[name.upper()] = (*values.get(name.upper(), ()), value)
-    query = read_query(Parameters(values), accept=None, base_url=f"{job.base_url}/tap")
+    query = read_query(
+        Parameters(values), accept=None, base_url=f"{job.base_url}/tap", limits=queries.uploads.limits
+    )
     return replace(query, timeout=float(job.duration))
 
 
@@ -47,12 +49,15 @@ def plan_of(queries: Queries, job: Job) -> Plan:
     adql.AdqlError, app.errors.ServiceError
         Raised if the query is refused.
     """
-    return _plan(queries, query_of(job))
+    return _plan(queries, query_of(queries, job))
 
 
 def _plan(queries: Queries, query: Query) -> Plan:
     maxrec = queries.row_limit(query.text, query.maxrec)
-    with queries.engine.session() as session:
+    with (
+        queries.uploads.load(query.uploads, stopped=lambda: False) as loaded,
+        queries.engine.session(loaded.tables) as session,
+    ):
         return plan_query(queries, session, query.text, maxrec=maxrec)
 
 
@@ -71,7 +76,7 @@ class QueryWork:
     def __call__(self, run: Run) -> None:
         """Do it."""
         run.step("plan")
-        query = query_of(run.job)
+        query = query_of(self._queries, run.job)
         plan = _plan(self._queries, query)
         run.tell(sql=plan.sql, maxrec=plan.maxrec)
         if plan.rows is not None:

@@ -24,6 +24,8 @@ class SentFile:
     """At its beginning; gone when the request has been answered."""
     size: int
     """Bytes."""
+    media_type: str = ""
+    """As the client says; empty if it does not."""
 
 
 @dataclass(frozen=True, slots=True)

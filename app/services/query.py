@@ -20,6 +20,7 @@ from app.engines.base import Engine, Session
 from app.errors import QueryQueueFull
 from app.formats import Choice, Info, Provenance
 from app.results import ResultStream, limited
+from app.uploads import UploadLoader, UploadSource
 
 LOG = logging.getLogger("gammahub.query")
 
@@ -38,6 +39,8 @@ class Query:
     """Where the service is, for the result to say."""
     timeout: float | None = None
     """Time the engine may work for it [s]; that of synchronous queries, if none is given."""
+    uploads: tuple[UploadSource, ...] = ()
+    """Tables that it brings."""
 
 
 class Queries:
@@ -47,6 +50,7 @@ class Queries:
         self.engine = engine
         self.config = config
         self.limits = Limits(length=config.query_length)
+        self.uploads = UploadLoader(config)
         self._places = threading.BoundedSemaphore(config.open_queries)
 
     def start(self, query: Query) -> QueryRun:
@@ -185,12 +189,18 @@ class QueryRun:
         begun = time.monotonic()
         LOG.debug("query %r", query.text)
         maxrec = self.maxrec = queries.row_limit(query.text, query.maxrec)
-        with queries.engine.session(timeout=query.timeout or queries.config.sync_timeout) as session:
+        with (
+            queries.uploads.load(query.uploads, stopped=lambda: self._cancelled) as loaded,
+            queries.engine.session(
+                loaded.tables, timeout=query.timeout or queries.config.sync_timeout
+            ) as session,
+        ):
             self._hold(session)
             try:
                 result = queries.result(session, query.text, maxrec)
                 counted = replace(result, batches=self._count(result.batches))
-                provenance = queries.provenance(query, maxrec, session.remarks)
+                remarks = (*loaded.remarks, *session.remarks)
+                provenance = queries.provenance(query, maxrec, remarks)
                 yield from query.choice.writer.write(counted, provenance)
                 self.overflowed = result.overflowed
             finally:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 from app.errors import UsageError
 from app.formats import choose_format
 from app.services.parameters import Parameters
 from app.services.query import Query
+from app.uploads import Part, UploadLimits, UploadSource, read_sources
 
 LANGUAGES = ("ADQL", "ADQL-2.0", "ADQL-2.1")
 """Values of LANG (TAP 1.1 section 2.7.1), case ignored; where it is missing, ADQL is meant."""
@@ -15,8 +17,19 @@ LANGUAGES = ("ADQL", "ADQL-2.0", "ADQL-2.1")
 _INTEGER = re.compile(r"\s*\+?\d{1,30}\s*", re.ASCII)
 
 
-def read_query(parameters: Parameters, *, accept: str | None, base_url: str) -> Query:
+def read_query(parameters: Parameters, *, accept: str | None, base_url: str, limits: UploadLimits) -> Query:
     """The query that parameters mean.
+
+    Parameters
+    ----------
+    parameters
+        Of the request or the job.
+    accept
+        The header of that name, which chooses the format where no parameter does.
+    base_url
+        Where the service is.
+    limits
+        Which tables it may bring.
 
     Raises
     ------
@@ -29,13 +42,27 @@ def read_query(parameters: Parameters, *, accept: str | None, base_url: str) -> 
     language = parameters.one("LANG")
     if language is not None and language.strip().upper() not in LANGUAGES:
         raise UsageError(f'Unknown LANG "{language[:40]}"; known are {", ".join(LANGUAGES)}.')
-    if parameters.all("UPLOAD"):
-        raise UsageError("UPLOAD is not offered yet; leave it out, or give the values in the query itself.")
     text = parameters.one("QUERY")
     if text is None:
         raise UsageError("QUERY is missing; give an ADQL query, such as SELECT * FROM tap_schema.tables.")
     choice = choose_format(parameters.one("RESPONSEFORMAT", "FORMAT"), accept=accept)
-    return Query(text, choice, maxrec=_maxrec(parameters.one("MAXREC")), base_url=base_url)
+    return Query(
+        text,
+        choice,
+        maxrec=_maxrec(parameters.one("MAXREC")),
+        base_url=base_url,
+        uploads=_uploads(parameters, limits),
+    )
+
+
+def _uploads(parameters: Parameters, limits: UploadLimits) -> tuple[UploadSource, ...]:
+    values = parameters.all("UPLOAD")
+    if not values:
+        return ()
+    # A part without a filename looks like any other parameter.
+    fields = {name: Part(io.BytesIO(given[-1].encode())) for name, given in parameters.values.items()}
+    files = {sent.name: Part(sent.content, sent.media_type, sent.file_name) for sent in parameters.files}
+    return read_sources(values, {**fields, **files}, limits)
 
 
 def _maxrec(text: str | None) -> int | None:

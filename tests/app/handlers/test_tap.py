@@ -120,9 +120,9 @@ def test_missing_query_is_told(client):
     assert "QUERY is missing" in fault(client.get("/tap/sync", params={"LANG": "ADQL"}))
 
 
-def test_upload_is_refused_plainly(client):
+def test_upload_from_the_private_network_is_refused_plainly(client):
     told = fault(client.post("/tap/sync", data={"QUERY": FIVE, "UPLOAD": "t,http://127.0.0.1:9/t.vot"}))
-    assert "UPLOAD is not offered yet" in told
+    assert 'Table "t": The host "127.0.0.1" is not on the public network' in told
 
 
 def test_other_methods_are_not_allowed(client):
