@@ -28,9 +28,24 @@ _CONSTRUCTS = (
     ("adql-offset", "OFFSET", "Rows to leave out at the beginning"),
 )
 
-FEATURES: tuple[Feature, ...] = tuple(
-    Feature(FEATURES_URI + function.feature, function.form, function.description)
-    for function in FUNCTIONS.values()
-    if function.feature is not None
-) + tuple(Feature(FEATURES_URI + kind, form, description) for kind, form, description in _CONSTRUCTS)
+EXTENSIONS_URI = "ivo://org.gavo.dc/std/exts#extra-adql-keywords"
+"""The kind under which services declare what their ADQL has beyond the standard (DaCHS 2.7)."""
+
+_EXTENSIONS = (
+    ("CASE", "A value by condition: CASE WHEN condition THEN value ... ELSE value END"),
+    ("NULLIF", "NULL where the first value equals the second, else the first"),
+    ("ESCAPE", "LIKE and ILIKE with an escape character"),
+    ("GROUP BY expression", "Groups by any expression"),
+)
+
+FEATURES: tuple[Feature, ...] = (
+    *(
+        Feature(FEATURES_URI + function.feature, form, function.description)
+        for function in FUNCTIONS.values()
+        if function.feature is not None
+        for form in (function.form, *function.forms)
+    ),
+    *(Feature(FEATURES_URI + kind, form, description) for kind, form, description in _CONSTRUCTS),
+    *(Feature(EXTENSIONS_URI, form, description) for form, description in _EXTENSIONS),
+)
 """Every optional feature that is implemented, from the tables that implement them."""

@@ -107,6 +107,11 @@ class Unit:
 
 # Known units
 
+PLANCK = Fraction("6.62607015e-34")
+"""h [J s], exact (SI 2019)."""
+LIGHT = Fraction(299792458)
+"""c [m/s], exact."""
+
 
 def _of(size: str | Fraction, dimensions: str = "", prefixes: str = "s", pi: int = 0) -> Base:
     """A unit of that size in base units; ``m2 kg s-2`` names the dimensions."""
@@ -167,10 +172,10 @@ KNOWN: Mapping[str, Base] = {
     "Angstrom": _of("1e-10", "m", ""),
     "angstrom": _of("1e-10", "m", ""),
     "solRad": _of("695700000", "m"),
-    # Energy, mass, flux: SI 2019 (eV), CODATA 2022 (u, Ry, G of solMass), IAU 2015 B3
+    # Energy, mass, flux: SI 2019 (eV), CODATA 2022 (u, R of Ry, G of solMass), IAU 2015 B3
     "eV": _of("1.602176634e-19", _ENERGY),
     "erg": _of("1e-7", _ENERGY),
-    "Ry": _of("2.1798723611030e-18", _ENERGY),
+    "Ry": _of(Fraction("10973731.568157") * PLANCK * LIGHT, _ENERGY),
     "u": _of("1.66053906892e-27", "kg"),
     "solMass": _of(Fraction("1.3271244e20") / Fraction("6.67430e-11"), "kg"),
     "solLum": _of("3.828e26", "m2 kg s-3"),
@@ -194,7 +199,7 @@ KNOWN: Mapping[str, Base] = {
     "bit": _of("1", "bit", "sb"),
     "byte": _of("8", "bit", "sb"),
     "B": _of("8", "bit", "sb"),
-    "Sun": _of("1", "Sun"),
+    "Sun": _of("1", "Sun", ""),
     "mag": _of("1", "mag"),
     "dB": _of("1", "dB", ""),
     "%": _of("0.01", "", ""),
@@ -280,6 +285,8 @@ _LEXEME = re.compile(
     re.VERBOSE,
 )
 
+_BLANKS = re.compile(r" *([./*() ]) *")
+
 _FUNCTIONS = ("log", "ln", "exp", "sqrt")
 
 
@@ -308,7 +315,7 @@ class _Reader:
     """Reads one unit string from left to right."""
 
     def __init__(self, text: str, *, strict: bool) -> None:
-        self.text = text if strict else text.strip()
+        self.text = text if strict else _BLANKS.sub(r"\1", text.strip())
         self.strict = strict
         self.lexemes = list(self._split())
         self.place = 0
@@ -446,7 +453,8 @@ class _Reader:
         if self._take("("):
             number = Fraction(self._take("float") or self._take("integer") or "0")
             if self._take("/"):
-                number /= Fraction(self._take("integer") or "0") or 1
+                below = Fraction(self._take("integer") or "0")
+                number = number / below if below else below
             if self._take(")") is None:
                 raise self._malformed("a power in parentheses is not closed")
         else:
@@ -464,7 +472,11 @@ def _number(scale: Fraction) -> str:
 def _factor(symbol: str, power: Fraction) -> str:
     if power == 1:
         return symbol
-    return f"{symbol}**{power}" if power.denominator == 1 else f"{symbol}**({power})"
+    if power.denominator == 1:
+        return f"{symbol}**{power}"
+    # As a decimal where it is a short one: astropy takes (-1/2) for a division.
+    short = 1000 % power.denominator == 0
+    return f"{symbol}**({float(power)})" if short else f"{symbol}**({power})"
 
 
 # Algebra
@@ -524,11 +536,6 @@ def _times(left: Unit, right: Unit, power: Fraction) -> Unit:
 
 
 # Conversion
-
-PLANCK = Fraction("6.62607015e-34")
-"""h [J s], exact (SI 2019)."""
-LIGHT = Fraction(299792458)
-"""c [m/s], exact."""
 
 _SPECTRAL: Mapping[tuple[tuple[str, Fraction], ...], tuple[str, Fraction, int]] = {
     (("kg", Fraction(1)), ("m", Fraction(2)), ("s", Fraction(-2))): ("energy", Fraction(1), 1),

@@ -31,8 +31,8 @@ def _normal_random(args: tuple[Value, ...]) -> Value:
 # A sample by a hash of the key
 
 _PRIME = (1 << 31) - 1
-_FIRST, _SECOND, _THIRD = 48271, 69621, 16807
-"""Multipliers of Park and Miller 1988 and Fishman and Moore 1986, so that no product exceeds 62 bits."""
+_FIRST, _SECOND = 48271, 69621
+"""Multipliers of Park and Miller 1988 and Fishman and Moore 1986; no product exceeds 62 bits."""
 
 
 def _sample(args: tuple[Value, ...]) -> Value:
@@ -47,11 +47,15 @@ def _sample(args: tuple[Value, ...]) -> Value:
 
 
 def _hash(name: Expr, keys: Sequence[Expr]) -> Expr:
-    """A number below 2**31 - 1 that looks random, of a text and two integers, in whole arithmetic only."""
+    """A number below 2**31 - 1 that looks random, of a text and two integers, in whole arithmetic only.
+
+    The fifth power permutes the numbers below that prime, and leaves no trace of the order of the rows.
+    """
     obs_id, row = (_below_prime(key) for key in keys)
     mixed = _mod(_plus(_times(obs_id, _FIRST), _number_of(name)))
     mixed = _mod(_plus(_times(mixed, _SECOND), row))
-    return _mod(_plus(_mod(Op(LONG, "mul", (mixed, mixed))), _times(mixed, _THIRD)))
+    square = _mod(Op(LONG, "mul", (mixed, mixed)))
+    return _mod(Op(LONG, "mul", (_mod(Op(LONG, "mul", (square, square))), mixed)))
 
 
 def _below_prime(expr: Expr) -> Expr:

@@ -1,4 +1,4 @@
-"""Sources of TeV gamma rays by name, with ICRS positions as Simbad or the paper beside each gives them."""
+"""Sources of TeV gamma rays by name: with ICRS positions as Simbad or the paper beside each gives them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SOURCES: tuple[Source, ...] = (
     Source("3C 58", 31.4043, 64.8283, "2014A&A...567L...8A"),
     Source("3C 66A", 35.66505, 43.0355222, "2009ApJ...693L.104A"),
     Source("1ES 0229+200", 38.202564, 20.2881899, "2007A&A...475L...9A"),
-    Source("LS I +61 303", 40.131938163, 61.229336515, "2006Sci...312.1771A", ("LSI +61 303",)),
+    Source("LS I +61 303", 40.131938163, 61.229336515, "2006Sci...312.1771A", ("V615 Cas",)),
     Source("PKS 0301-243", 45.860417, -24.119861, "2013A&A...559A.136H"),
     Source("IC 310", 49.1792708, 41.3247667, "2010ApJ...723L.207A", ("MAGIC J0317+413",)),
     Source("NGC 1275", 49.950667083, 41.511695306, "2012A&A...539L...2A", ("Perseus A", "3C 84")),
