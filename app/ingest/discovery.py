@@ -46,7 +46,10 @@ class Store:
         ValueError
             Raised if it is not below the root.
         """
-        return path.relative_to(self.home).as_posix()
+        above = self.home.rstrip(os.sep) + os.sep
+        if not str(path).startswith(above):
+            raise ValueError(f"{path} is not below {self.home}")
+        return str(path)[len(above) :].replace(os.sep, "/")
 
 
 def discover(path: Path, collection: str | None, findings: Findings) -> list[Store]:
@@ -234,8 +237,7 @@ def _event_files(indices: Sequence[Index]) -> dict[tuple[str, str], set[str]]:
     for index in indices:
         for row in index.hdus:
             if row.hdu_type == "events":
-                path = os.path.normpath(index.base / row.folder.strip() / row.file.strip())
-                files.setdefault(row.key, set()).add(f"{path}[{row.hdu.upper()}]")
+                files.setdefault(row.key, set()).add(f"{index.place(row)}[{row.hdu.upper()}]")
     return files
 
 

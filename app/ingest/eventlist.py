@@ -8,22 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import astropy.units as u
 import numpy as np
 import pyarrow as pa
-from astropy.coordinates import Latitude, Longitude
-from cdshealpix.nested import lonlat_to_healpix
 from numpy.typing import NDArray
 
 from app.ingest.cards import Cards
 from app.ingest.cells import Heap, is_scalar_number, reals, values
 from app.ingest.errors import FileRejected
-from app.ingest.fitsfile import FitsFile, Hdu
+from app.ingest.fitsfile import Data, FitsFile
 from app.ingest.frames import GALACTIC, CelestialFrame
 from app.ingest.table import Rows, TableColumn, TableShape, rows_at_a_time
 from app.ingest.times import MissionTime, time_factor
 from app.ingest.units import UnknownUnit, factor
-from app.lake import ORDER
 
 Reals = NDArray[np.float64]
 
@@ -105,8 +101,10 @@ class EventList:
     """One event list, ready to be read."""
 
     path: Path
-    hdu: int
-    """Number of the extension."""
+    mtime_ns: int
+    """When the file was last changed, as it was planned."""
+    begin: int
+    """First byte of the table in the file, after decompression."""
     shape: TableShape
     roles: EventRoles
     mission: MissionTime | None
@@ -115,7 +113,7 @@ class EventList:
     assignments: tuple[Assignment, ...]
 
     def portions(self, schema: pa.Schema, scratch: Path) -> Iterator[pa.RecordBatch]:
-        """The events, a bounded number at a time.
+        """The events, a bounded number at a time; their places on the sky (``healpix``) are still NULL.
 
         Parameters
         ----------
@@ -130,25 +128,25 @@ class EventList:
             Raised if the file has changed since it was planned, or does not hold what it claims.
         """
         with FitsFile(self.path) as file:
-            for hdu in file.hdus():
-                if hdu.number == self.hdu:
-                    yield from self._read(hdu, schema, scratch)
-                    return
-        raise FileRejected("It has changed while it was loaded.")
-
-    def _read(self, hdu: Hdu, schema: pa.Schema, scratch: Path) -> Iterator[pa.RecordBatch]:
-        if self.shape.size > hdu.size:
+            yield from self._read(file.data(self.begin, self.shape.size), schema, scratch)
+        try:
+            changed = self.path.stat().st_mtime_ns != self.mtime_ns
+        except OSError:
+            changed = True
+        if changed:
             raise FileRejected("It has changed while it was loaded.")
+
+    def _read(self, data: Data, schema: pa.Schema, scratch: Path) -> Iterator[pa.RecordBatch]:
         step = rows_at_a_time(self.shape.row_bytes, PORTION)
         if not self.shape.is_variable:
             for first in range(0, self.shape.nrows, step):
                 count = min(step, self.shape.nrows - first)
-                rows = self.shape.rows(hdu.read(count * self.shape.row_bytes))
+                rows = self.shape.rows(data.read(count * self.shape.row_bytes))
                 yield self._batch(rows, first, schema, None)
             return
         with tempfile.TemporaryFile(dir=scratch) as spool:
-            _spool(hdu, spool)
-            heap = _heap(spool, self.shape.heap, hdu.size)
+            _spool(data, spool)
+            heap = _heap(spool, self.shape.heap, data.size)
             for first in range(0, self.shape.nrows, step):
                 count = min(step, self.shape.nrows - first)
                 spool.seek(first * self.shape.row_bytes)
@@ -180,29 +178,12 @@ class EventList:
             "energy": _nullable(reals(roles.energy, rows) * roles.tev),
             "event_type": pa.repeat(pa.scalar(self.event_type, pa.string()), count),
             "event_row": pa.array(np.arange(first, first + count, dtype=np.int64)),
-            "healpix": healpix(ra, dec),
         }
         if self.mission is not None:
             made["event_mjd"] = _nullable(self.mission.to_utc(time))
         if roles.event_id is not None:
             made["event_id"] = _whole(values(roles.event_id, rows))
         return made
-
-
-def healpix(ra: Reals, dec: Reals) -> pa.Array:
-    """NESTED indices of order 12; NULL where there is no direction.
-
-    Parameters
-    ----------
-    ra, dec
-        ICRS [deg], NaN where there is none.
-    """
-    known = np.isfinite(ra)
-    indices = np.zeros(ra.shape, dtype=np.int32)
-    if known.any():
-        lon, lat = Longitude(ra[known], u.deg, copy=False), Latitude(dec[known], u.deg, copy=False)
-        indices[known] = lonlat_to_healpix(lon, lat, ORDER, num_threads=1).astype(np.int32)
-    return pa.array(indices, mask=None if known.all() else ~known)
 
 
 def _nullable(numbers: Reals) -> pa.Array:
@@ -229,10 +210,10 @@ def _converted(array: pa.Array, by: float) -> pa.Array:
     return _nullable(array.cast(pa.float64()).to_numpy(zero_copy_only=False) * by)
 
 
-def _spool(hdu: Hdu, spool: BinaryIO) -> None:
-    left = hdu.size
+def _spool(data: Data, spool: BinaryIO) -> None:
+    left = data.size
     while left:
-        piece = hdu.read(min(left, PORTION))
+        piece = data.read(min(left, PORTION))
         spool.write(piece)
         left -= len(piece)
 

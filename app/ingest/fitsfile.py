@@ -39,19 +39,15 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-class Hdu:
-    """A header and, until the next one is asked for, its data."""
+class Data:
+    """The data of an HDU, to be read once and in order."""
 
-    def __init__(self, number: int, cards: Cards, source: _Source, place: str) -> None:
-        self.number = number
-        """0 for the primary."""
-        self.cards = cards
-        self.name = cards.text("EXTNAME")
-        self.size = _data_size(cards, place)
+    def __init__(self, source: _Source, size: int, place: str) -> None:
+        self.size = size
         """Bytes of the data, without padding."""
         self._source = source
-        self._left = self.size
-        self._place = f"{place} ({self.name})" if self.name else place
+        self._left = size
+        self._place = place
 
     def read(self, count: int) -> bytes:
         """The next bytes of the data.
@@ -88,6 +84,20 @@ class Hdu:
         )
 
 
+class Hdu(Data):
+    """A header and, until the next one is asked for, its data."""
+
+    def __init__(self, number: int, cards: Cards, begin: int, source: _Source, place: str) -> None:
+        self.number = number
+        """0 for the primary."""
+        self.cards = cards
+        self.name = cards.text("EXTNAME")
+        self.begin = begin
+        """First byte of the data in the file, after decompression."""
+        size = _data_size(cards, place)
+        super().__init__(source, size, f"{place} ({self.name})" if self.name else place)
+
+
 class FitsFile:
     """A FITS file, to be gone through once.
 
@@ -118,16 +128,23 @@ class FitsFile:
 
     def hdus(self) -> Iterator[Hdu]:
         """Each header with its data, in order."""
-        number = 0
+        number = begin = 0
         while True:
             place = f"extension {number}" if number else "the primary HDU"
             block = self._header(number, place)
             if block is None:
                 return
-            hdu = Hdu(number, Cards(block), self._source, place)
+            begin += len(block)
+            hdu = Hdu(number, Cards(block), begin, self._source, place)
             yield hdu
             hdu.finish()
+            begin += hdu.size + -hdu.size % BLOCK
             number += 1
+
+    def data(self, begin: int, size: int) -> Data:
+        """Data whose place is known; instead of :meth:`hdus`."""
+        self._source.skip(begin)
+        return Data(self._source, size, "its table")
 
     def _header(self, number: int, place: str) -> bytes | None:
         block = self._source.read(BLOCK)

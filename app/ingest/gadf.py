@@ -95,6 +95,12 @@ class Index:
     """:func:`label_key` of OBS_ID -> row."""
     files: tuple[Path, ...]
 
+    def place(self, row: HduRow) -> str:
+        """The path that a row names, without dots, links not followed."""
+        folder, file = row.folder.strip(), row.file.strip()
+        start = "" if file.startswith("/") or folder.startswith("/") else f"{self.base}/"
+        return os.path.normpath(file if file.startswith("/") else f"{start}{folder}/{file}")
+
 
 def label_key(label: str) -> str:
     """One writing for one observation: ``00123`` and ``123`` are the same."""

@@ -164,8 +164,7 @@ class _Planner:
                 self._files[written] = find_file(index, row, self._store.root)
             except FileRejected as error:
                 self._files[written] = None
-                shown = os.path.normpath(index.base / row.folder.strip() / row.file.strip())
-                self._findings.reject(shown, f"{index.files[0].name} lists it. {error}")
+                self._findings.reject(index.place(row), f"{index.files[0].name} lists it. {error}")
         return self._files[written]
 
     def _row(self, group: _Group) -> ObsRow:
@@ -389,8 +388,7 @@ def _groups(indices: Sequence[Index]) -> dict[tuple[str, str], _Group]:
     seen: set[tuple[tuple[str, str], str, str, str]] = set()
     for index in indices:
         for row in index.hdus:
-            path = os.path.normpath(index.base / row.folder.strip() / row.file.strip())
-            line = (row.key, row.hdu_type, path, row.hdu.upper())
+            line = (row.key, row.hdu_type, index.place(row), row.hdu.upper())
             if line not in seen:
                 seen.add(line)
                 groups.setdefault(row.key, _Group(index, [])).rows.append((index, row))

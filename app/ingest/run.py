@@ -507,7 +507,8 @@ def _reading(planned: PlannedList, assignments: tuple[Assignment, ...]) -> Readi
     assert hdu.shape is not None and hdu.roles is not None
     events = EventList(
         planned.file.path,
-        hdu.number,
+        planned.file.mtime_ns,
+        hdu.begin,
         hdu.shape,
         hdu.roles,
         mission_of(planned),

@@ -8,15 +8,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import astropy.units as u
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from astropy.coordinates import Latitude, Longitude
+from cdshealpix.nested import lonlat_to_healpix
 from numpy.typing import NDArray
 
 from app.ingest.errors import FileRejected
 from app.ingest.eventlist import EventList
 from app.ingest.frames import separation
-from app.lake.cover import NPIX
+from app.lake.cover import NPIX, ORDER
 
 RUN_ROWS = 1 << 18
 """Events of one run: what a worker holds in memory, twice over while it sorts."""
@@ -217,8 +220,20 @@ class _Writer:
         table = pa.Table.from_batches(self._held, schema=self._schema)
         self._held, self._rows = [], 0
         path = self._folder / f"{self._name}-{len(self._runs):04d}.arrow"
-        write_run(table, path)
+        write_run(placed(table), path)
         self._runs.append(path)
+
+
+def placed(table: pa.Table) -> pa.Table:
+    """Events with their places on the sky: NESTED indices of order 12, NULL where there is no direction."""
+    known = table["ra"].is_valid().to_numpy()
+    ra, dec = (table[name].drop_null().to_numpy() for name in ("ra", "dec"))
+    cells = np.full(table.num_rows, NOWHERE, dtype=np.int32)
+    if ra.size:
+        lon, lat = Longitude(ra, u.deg, copy=False), Latitude(dec, u.deg, copy=False)
+        cells[known] = lonlat_to_healpix(lon, lat, ORDER, num_threads=1)
+    place = table.schema.get_field_index(CELL)
+    return table.set_column(place, table.schema.field(place), pa.array(cells, mask=~known))
 
 
 def write_run(table: pa.Table, path: Path) -> None:
@@ -232,8 +247,8 @@ def write_run(table: pa.Table, path: Path) -> None:
     cells = table[CELL].combine_chunks().fill_null(NOWHERE)
     order = np.argsort(cells.to_numpy(), kind="stable")
     position = table.schema.get_field_index(CELL)
-    placed = table.set_column(position, table.schema.field(CELL), cells)
-    batch = placed.combine_chunks().take(pa.array(order)).combine_chunks().to_batches()[0]
+    filled = table.set_column(position, table.schema.field(CELL), cells)
+    batch = filled.take(pa.array(order)).combine_chunks().to_batches()[0]
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
         writer.write_batch(batch)
 

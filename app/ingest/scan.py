@@ -73,6 +73,8 @@ class HduScan:
     hdu_class: str = ""
     """HDU_CLASS as its header lets one tell (GADF, HDU index)."""
     hdu_type: str = ""
+    begin: int = 0
+    """First byte of the data of an event list."""
     shape: TableShape | None = None
     """Of an event list."""
     roles: EventRoles | None = None
@@ -181,6 +183,7 @@ def _events(hdu: Hdu) -> HduScan:
         "events",
         "events",
         "events",
+        begin=hdu.begin,
         shape=shape,
         roles=roles,
         facts=facts,

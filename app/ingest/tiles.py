@@ -169,26 +169,28 @@ def _is_delta(field: pa.Field) -> bool:
 
 def _groups(piece: Piece, schema: pa.Schema, collection: str) -> Iterator[pa.Table]:
     """The events of a piece, sorted by place, a row group at a time."""
-    pending = schema.empty_table()
+    there = {name for run, _, _ in piece.spans for name in run.batch.schema.names}
+    known = pa.schema([field for field in schema if field.name in there])
+    pending = known.empty_table()
     for spans in _steps(piece.spans):
-        table = _gathered(spans, schema, collection)
+        table = _gathered(spans, known)
         if len(spans) > 1:
             cells = table[CELL].to_numpy()
             table = table.take(pa.array(np.argsort(cells, kind="stable")))
         pending = pa.concat_tables([pending, table])
         while pending.num_rows >= GROUP_ROWS:
-            yield _without_sentinel(pending.slice(0, GROUP_ROWS))
+            yield _completed(pending.slice(0, GROUP_ROWS), schema, collection)
             pending = pending.slice(GROUP_ROWS)
     if pending.num_rows:
-        yield _without_sentinel(pending)
+        yield _completed(pending, schema, collection)
 
 
-def _gathered(spans: Sequence[Span], schema: pa.Schema, collection: str) -> pa.Table:
+def _gathered(spans: Sequence[Span], schema: pa.Schema) -> pa.Table:
     """The events of spans, one span after another; few runs are in memory at a time."""
     parts: list[pa.Table] = []
     for first in range(0, len(spans), _RUNS_AT_A_TIME):
         some = spans[first : first + _RUNS_AT_A_TIME]
-        slices = [_conformed(run.batch.slice(a, b - a), schema, collection) for run, a, b in some]
+        slices = [_conformed(run.batch.slice(a, b - a), schema) for run, a, b in some]
         parts.append(pa.concat_tables(slices).combine_chunks())
         for run, _, _ in some:
             run.let_go()
@@ -213,30 +215,39 @@ def _steps(spans: Sequence[Span]) -> Iterator[list[Span]]:
             yield filled
 
 
-def _conformed(batch: pa.RecordBatch, schema: pa.Schema, collection: str) -> pa.Table:
-    """Events with all the columns of the lake, in their types."""
-    arrays: list[pa.Array] = []
-    for field in schema:
-        place = batch.schema.get_field_index(field.name)
-        if field.name == "collection":
-            arrays.append(pa.repeat(pa.scalar(collection, pa.string()), batch.num_rows))
-        elif place < 0:
-            arrays.append(pa.nulls(batch.num_rows, field.type))
-        else:
-            arrays.append(batch.column(place).cast(field.type))
+def _conformed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.Table:
+    """Events with the columns of a schema, in their types; NULL where they have none."""
+    places = [batch.schema.get_field_index(field.name) for field in schema]
+    arrays = [
+        pa.nulls(batch.num_rows, field.type) if place < 0 else batch.column(place).cast(field.type)
+        for place, field in zip(places, schema, strict=True)
+    ]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _without_sentinel(table: pa.Table) -> pa.Table:
-    """Events with NULL for the place of those that have no direction."""
-    place = table.schema.get_field_index(CELL)
-    cells = table.column(place)
-    if not table.num_rows or pc.max(cells).as_py() < NOWHERE:
-        return table
+def _completed(table: pa.Table, schema: pa.Schema, collection: str) -> pa.Table:
+    """Events with all the columns of the lake, as they are written."""
+    made = {
+        "collection": pa.repeat(pa.scalar(collection, pa.string()), table.num_rows),
+        CELL: _without_sentinel(table[CELL]),
+    }
+    columns = [
+        made[field.name]
+        if field.name in made
+        else table[field.name]
+        if field.name in table.column_names
+        else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _without_sentinel(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Places with NULL for those of events that have no direction."""
+    if pc.max(cells).as_py() < NOWHERE:
+        return cells
     nowhere = pc.equal(cells, pa.scalar(NOWHERE, cells.type))
-    return table.set_column(
-        place, table.schema.field(place), pc.if_else(nowhere, pa.scalar(None, cells.type), cells)
-    )
+    return pc.if_else(nowhere, pa.scalar(None, cells.type), cells)
 
 
 class _Facts:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from adql import Catalogue, Column
 from app.ingest.report import Progress
-from app.ingest.runs import NOWHERE, Run, write_run
+from app.ingest.runs import CELL, NOWHERE, Run, write_run
 from app.ingest.tiles import Tile, kept_rows, plan_tiles, write_pieces
 from app.lake import ORDER, FileRecord, Layout, Snapshot
 from app.lake.layout import UNPLACED
@@ -105,7 +105,8 @@ class Tiling:
         kept = kept_rows(table, dropped)
         if not kept.num_rows:
             return None
-        write_run(kept, self._staging / name)
+        filled = [column for column in kept.column_names if kept[column].null_count < kept.num_rows]
+        write_run(kept.select(dict.fromkeys((*filled, CELL))), self._staging / name)
         return Run(self._staging / name)
 
 
