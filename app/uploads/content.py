@@ -6,7 +6,8 @@ import io
 import tempfile
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO, cast
+from contextlib import ExitStack, contextmanager
+from typing import IO, BinaryIO, cast
 
 from app.uploads.intake import Intake
 
@@ -25,8 +26,9 @@ _OTHERS = {
 }
 
 
-def unpacked(content: BinaryIO, intake: Intake) -> BinaryIO:
-    """The content from its beginning, without gzip, in a file that can be sought.
+@contextmanager
+def unpacked(content: BinaryIO, intake: Intake) -> Iterator[BinaryIO]:
+    """The content from where it stands, without gzip, as a file that can be sought.
 
     Raises
     ------
@@ -35,23 +37,28 @@ def unpacked(content: BinaryIO, intake: Intake) -> BinaryIO:
     app.errors.UploadError
         Raised if it is cut off, or compressed otherwise.
     """
-    for _ in range(_WRAPPED):
-        if head_of(content, len(_GZIP)) != _GZIP:
-            break
-        plain = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 (the caller's to close)
-        size = 0
-        for piece in _gunzipped(content, intake):
-            size += len(piece)
-            intake.check_bytes(size)
-            plain.write(piece)
-        plain.seek(0)
-        content = cast(BinaryIO, plain)
-    intake.check_bytes(size_of(content))
-    head = head_of(content, 8)
-    for magic, name in _OTHERS.items():
-        if head.startswith(magic):
-            raise intake.fault(f"It is compressed with {name}; gzip is understood, or no compression.")
-    return content
+    with ExitStack() as stack:
+        for _ in range(_WRAPPED):
+            if head_of(content, len(_GZIP)) != _GZIP:
+                break
+            plain = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))
+            _gunzip(content, plain, intake)
+            content = cast(BinaryIO, plain)
+        intake.check_bytes(size_of(content))
+        head = head_of(content, max(map(len, _OTHERS)))
+        for magic, name in _OTHERS.items():
+            if head.startswith(magic):
+                raise intake.fault(f"It is compressed with {name}; gzip is understood, or no compression.")
+        yield content
+
+
+def _gunzip(packed: BinaryIO, plain: IO[bytes], intake: Intake) -> None:
+    size = 0
+    for piece in _gunzipped(packed, intake):
+        size += len(piece)
+        intake.check_bytes(size)
+        plain.write(piece)
+    plain.seek(0)
 
 
 def head_of(content: BinaryIO, count: int) -> bytes:

@@ -94,10 +94,8 @@ def _load(source: UploadSource, intake: Intake, account: Account) -> tuple[Uploa
         account.set(before + _WORK * size_of(part.content))
         place = part.content.tell()
         stack.callback(part.content.seek, place)
-        content = unpacked(part.content, intake)
-        if content is not part.content:
-            stack.enter_context(content)
-            account.set(before + _WORK * size_of(content))
+        content = stack.enter_context(unpacked(part.content, intake))
+        account.set(before + _WORK * size_of(content))
         raw = format_of(part, content, intake).read(content, intake)
     named = name_columns(raw, intake)
     schema = arrow_schema(named.columns)
