@@ -74,7 +74,8 @@ def hive_server(
         pytest.skip(f"no Java with a compiler: apt-get install {JDK_PACKAGE}")
     if find_spec("pyspark") is None:
         pytest.skip("no pyspark, whose jars hold Hive: pip install .[spark]")
-    cache = pytestconfig.cache.mkdir("realhive") if pytestconfig.cache else tmp_path_factory.mktemp("classes")
+    kept = getattr(pytestconfig, "cache", None)  # pytest may be told to keep nothing
+    cache = kept.mkdir("realhive") if kept else tmp_path_factory.mktemp("classes")
     with HiveServer(*commands, cache=cache, work=tmp_path_factory.mktemp("hive")) as server:
         yield server
 

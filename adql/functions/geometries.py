@@ -368,7 +368,7 @@ FUNCTIONS: tuple[Function, ...] = (
         ("any", "any?"),
         _moc,
         "Coverage map from its text, or of an order and a geometry",
-        "MOC",
-        "adqlgeo",
+        "MOC(coverage TEXT) -> MOC",
+        "udf",
     ),
 )
