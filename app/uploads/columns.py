@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -110,8 +111,10 @@ def _numbers(type_: ColumnType, values: pa.ChunkedArray) -> tuple[ColumnType, pa
         size = Field("", type_.datatype, type_.arraysize).count
         if lengths - {size}:
             type_ = replace(type_, arraysize="*")
-    if type_.xtype is None or _is_of_xtype(type_, lengths):
+    if type_.xtype is None:
         return type_, values, ""
+    if _is_of_xtype(type_, lengths):
+        return type_, _without_nowhere(values), ""
     remark = f"has no xtype {type_.xtype} here, which its values are not of."
     return replace(type_, xtype=None), values, remark
 
@@ -121,6 +124,20 @@ def _lengths(values: pa.ChunkedArray) -> set[int]:
     if not pa.types.is_list(values.type):
         return set()
     return {length for length in pc.unique(pc.list_value_length(values)).to_pylist() if length is not None}
+
+
+def _without_nowhere(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values of an xtype with NULL for those of which every number is NaN (DALI 1.1 section 3.3)."""
+    if not pa.types.is_list(values.type) or not pa.types.is_floating(values.type.value_type):
+        return values
+    return pa.chunked_array([_masked_nowhere(chunk) for chunk in values.chunks], type=values.type)
+
+
+def _masked_nowhere(chunk: pa.ListArray) -> pa.ListArray:
+    owners = pc.list_parent_indices(chunk)
+    numbers = owners.filter(pc.is_finite(chunk.flatten()).fill_null(False))
+    known = pc.is_in(pa.array(np.arange(len(chunk))), numbers.cast(pa.int64()))
+    return pc.if_else(known, chunk, pa.scalar(None, chunk.type))
 
 
 def _is_of_xtype(type_: ColumnType, lengths: set[int]) -> bool:
@@ -151,6 +168,7 @@ def _text_type(type_: ColumnType, values: pa.ChunkedArray) -> ColumnType:
 
 def _timestamps(type_: ColumnType, values: pa.ChunkedArray) -> tuple[ColumnType, pa.ChunkedArray, str]:
     """Times in the one form that :mod:`adql.timestamps` compares; or texts, if one is no time."""
+    values = pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
     wrong = _not_times(values)
     if wrong is not None:
         row, text = wrong

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from app.uploads.field import FLOATING, Field
 from app.uploads.intake import Complaint
-from app.uploads.texts import nan_as_null
+from app.uploads.texts import lists, nan_as_null
 
 Bytes = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.int64]
@@ -79,10 +79,12 @@ def decode(
     items = _items(data, counts, field, complain)
     if not field.is_list:
         return _with_nulls(nan_as_null(items), missing)
-    ends = np.zeros(len(counts) + 1, np.int64)
-    np.cumsum(counts * (2 if field.is_complex else 1), out=ends[1:])
-    mask = None if missing is None else pa.array(missing)
-    return pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), items, mask=mask)
+    sizes = counts * (2 if field.is_complex else 1)
+    if missing is None:
+        return lists(items, pa.array(sizes))
+    # What stands where there is no value is nothing to keep.
+    kept = items.filter(pa.array(np.repeat(~missing, sizes)))
+    return lists(kept, pa.array(sizes, mask=missing))
 
 
 def _with_nulls(array: pa.Array, missing: Flags | None) -> pa.Array:

@@ -79,7 +79,7 @@ class Records:
         app.errors.UploadError
             Raised if the stream ended within a row.
         """
-        if self._pieces:
+        if any(self._pieces):
             raise self._intake.fault(
                 f"The stream ends within row {self._rows + 1}: it is cut off, or its fields are other than "
                 "those that are declared."
