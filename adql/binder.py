@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count as counter
 
-from adql import ast, casts, core, timestamps
+from adql import ast, casts, core, timestamps, units
 from adql.coercion import NULL_TYPE, common_type, converted
 from adql.core import BOOLEAN, Expr, Literal, Op
 from adql.errors import AdqlError, BindError, UnsupportedError
@@ -23,10 +23,10 @@ from adql.scope import BoundRelation, NamedValue, Scope, suggestion
 from adql.types import DOUBLE, LONG, POINT, STRING, TIMESTAMP, ColumnType, Position
 from adql.values import (
     Value,
+    computed,
     from_column,
     integer,
     merged,
-    merged_all,
     product_of,
     sum_of,
     text,
@@ -132,7 +132,8 @@ class _Binder:
                 f"{len(right.columns)}.",
                 node.position,
             )
-        columns = tuple(self._united(node, *pair) for pair in zip(left.columns, right.columns, strict=True))
+        pairs = zip(_with_null_types(left), _with_null_types(right), strict=True)
+        columns = tuple(self._united(node, *pair) for pair in pairs)
         types = [column.type for column in columns]
         body = core.SetOperation(
             node.operator.lower(), node.all, self._as(left, types), self._as(right, types)
@@ -148,13 +149,17 @@ class _Binder:
                 f'"{right.name}" ({right.type}). CAST one of them.',
                 node.position,
             ) from fault
-        value = merged(
-            from_column(Literal(type_, 0), left), from_column(Literal(type_, 0), right), Literal(type_, 0)
-        )
-        return replace(left, type=type_, unit=value.unit, ucd=value.ucd, utype=value.utype)
+        type_ = _settled(type_)
+        if node.operator != "UNION":
+            return replace(left, type=type_)
+        nothing = Literal(type_, None)
+        value = merged((from_column(nothing, left), from_column(nothing, right)), nothing)
+        told = left.description if units.same(value.unit, left.unit) else value.description
+        return replace(left, type=type_, description=told, unit=value.unit, ucd=value.ucd, utype=value.utype)
 
     def _as(self, query: core.Query, types: Sequence[ColumnType]) -> core.Query:
         """The query with its columns converted to ``types``."""
+        query = _with_typed_nulls(query, types)
         if all(column.type == type_ for column, type_ in zip(query.columns, types, strict=True)):
             return query
         return self._wrapped(query, types)
@@ -694,7 +699,7 @@ class _Binder:
             expr = Op(LONG, "neg_integer", (to_long(value.expr),))
         else:
             expr = Op(value.type, "neg", (value.expr,))
-        return Value(expr, unit=value.unit, ucd=value.ucd)
+        return Value(expr, unit=value.unit, ucd=computed(value.ucd), is_lost=value.is_lost)
 
     def _number_operand(self, node: ast.Expression, scope: Scope, check: _Check, operator: str) -> Value:
         value = self._value(node, scope, check)
@@ -831,7 +836,7 @@ class _Binder:
             parts += [condition, converted(result.expr, common)]
         if node.default is not None:
             parts.append(converted(results[-1].expr, common))
-        return replace(merged_all(results, Op(common, "case", tuple(parts))), name="")
+        return replace(merged(results, Op(common, "case", tuple(parts))), name="")
 
 
 # Pieces
@@ -945,6 +950,38 @@ def _number_in(written: str, other: ColumnType, node: ast.Node) -> Literal:
     if not math.isfinite(value):
         raise BindError(f"A number is compared with {written[:60]!r}, which is not finite.", node.position)
     return Literal(DOUBLE, value, repr(value))
+
+
+def _with_null_types(query: core.Query) -> list[Column]:
+    """The columns of a query; one that is nothing but NULL has no type yet."""
+    nulls = _nulls(query)
+    return [
+        replace(column, type=NULL_TYPE) if is_null else column
+        for column, is_null in zip(query.columns, nulls, strict=True)
+    ]
+
+
+def _with_typed_nulls(query: core.Query, types: Sequence[ColumnType]) -> core.Query:
+    """The query with columns that are nothing but NULL in the given types."""
+    nulls = _nulls(query)
+    if not isinstance(query.body, core.Select) or not any(nulls):
+        return query
+    items = tuple(
+        core.Item(Literal(type_, None), item.name) if is_null else item
+        for item, type_, is_null in zip(query.body.items, types, nulls, strict=True)
+    )
+    columns = tuple(
+        replace(column, type=type_) if is_null else column
+        for column, type_, is_null in zip(query.columns, types, nulls, strict=True)
+    )
+    return replace(query, body=replace(query.body, items=items), columns=columns)
+
+
+def _nulls(query: core.Query) -> list[bool]:
+    """For each column, whether it is the word NULL."""
+    if not isinstance(query.body, core.Select):
+        return [False] * len(query.columns)
+    return [isinstance(item.expr, Literal) and item.expr.value is None for item in query.body.items]
 
 
 def _negated(condition: Expr, negated: bool) -> Expr:

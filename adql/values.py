@@ -27,6 +27,8 @@ class Value:
     utype: str | None = None
     xml_type: ColumnType | None = None
     """The type to declare, where it says more than the expression's (a fixed length)."""
+    is_lost: bool = False
+    """True if it has a unit, but none that could be told: what is computed from it has none either."""
 
     @property
     def type(self) -> ColumnType:
@@ -34,13 +36,24 @@ class Value:
 
     def column(self, name: str) -> Column:
         """The result column of that name."""
-        declared = self.xml_type or self.type
-        return Column(name, declared, self.description, self.unit, self.ucd, self.utype)
+        description = self.description
+        if self.is_lost and LOST not in description:
+            description = f"{description} ({LOST})" if description else LOST
+        return Column(name, self.xml_type or self.type, description, self.unit, self.ucd, self.utype)
 
 
 def from_column(expr: Expr, column: Column) -> Value:
     """The value of a column of a table or subquery."""
-    return Value(expr, column.name, column.description, column.unit, column.ucd, column.utype, column.type)
+    return Value(
+        expr,
+        column.name,
+        column.description,
+        column.unit,
+        column.ucd,
+        column.utype,
+        column.type,
+        LOST in column.description,
+    )
 
 
 def to_double(expr: Expr) -> Expr:
@@ -90,6 +103,11 @@ def statistic(ucd: str | None, word: str) -> str | None:
     return ";".join([*words, word]) if words else None
 
 
+def computed(ucd: str | None) -> str | None:
+    """A UCD of a value that was computed from a column: it is no longer the main one of its table."""
+    return ";".join(word for word in (ucd or "").split(";") if word != "meta.main") or None
+
+
 def _quantity(ucd: str | None) -> list[str]:
     """The words of a UCD that say what is measured; none if there are others than can be added to."""
     words = [word for word in (ucd or "").split(";") if word and word != "meta.main"]
@@ -102,52 +120,57 @@ def sum_of(left: Value, right: Value, expr: Expr, *, is_difference: bool = False
     """``left + right`` or ``left - right``: the unit is kept where both have the same."""
     if _is_bare(left) or _is_bare(right):
         known = right if _is_bare(left) else left
-        return Value(expr, unit=known.unit, ucd=known.ucd)
-    if not units.same(left.unit, right.unit):
-        return Value(expr, description=_mixed("difference" if is_difference else "sum", left, right))
+        return Value(expr, unit=known.unit, ucd=computed(known.ucd))
+    if left.is_lost or right.is_lost or not units.same(left.unit, right.unit):
+        word = "difference" if is_difference else "sum"
+        return Value(expr, description=_mixed(word, left, right), is_lost=True)
     if is_difference:
         alike = _quantity(left.ucd) == _quantity(right.ucd)
         return Value(expr, unit=left.unit, ucd=statistic(left.ucd, "arith.diff") if alike else None)
-    return Value(expr, unit=left.unit, ucd=left.ucd if left.ucd == right.ucd else None)
+    return Value(expr, unit=left.unit, ucd=computed(left.ucd) if left.ucd == right.ucd else None)
 
 
 def product_of(left: Value, right: Value, expr: Expr, *, power: int) -> Value:
     """``left * right**power``: units are multiplied; a plain number leaves unit and UCD."""
     if _is_bare(right):
-        return Value(expr, unit=left.unit, ucd=left.ucd)
+        return Value(expr, unit=left.unit, ucd=computed(left.ucd))
     if _is_bare(left) and power == 1:
-        return Value(expr, unit=right.unit, ucd=right.ucd)
+        return Value(expr, unit=right.unit, ucd=computed(right.ucd))
     unit, sure = units.product(left.unit, right.unit, power=power)
+    if not sure or left.is_lost or right.is_lost:
+        return Value(expr, description=_lost(left, right), is_lost=True)
     ucd = None
     if left.unit is not None and _quantity(left.ucd) == _quantity(right.ucd):
         ucd = statistic(left.ucd, "arith.squared" if power == 1 else "arith.ratio")
-    return Value(expr, unit=unit, ucd=ucd, description="" if sure else _lost(left, right))
+    return Value(expr, unit=unit, ucd=ucd)
 
 
 def raised(base: Value, power: Fraction | None, expr: Expr) -> Value:
     """``base ** power``; a power that is not a constant loses the unit."""
-    if base.unit is None:
+    if base.unit is None and not base.is_lost:
         return Value(expr)
-    if power is None:
-        return Value(expr, description=f"Power of a value in {base.unit}: {LOST}")
+    if power is None or base.is_lost:
+        told = base.unit or "some unit"
+        return Value(expr, description=f"Power of a value in {told}: {LOST}", is_lost=True)
     unit, sure = units.raised(base.unit, power)
-    ucd = statistic(base.ucd, "arith.squared") if power == 2 else None
-    return Value(expr, unit=unit, ucd=ucd, description="" if sure else _lost(base))
+    if not sure:
+        return Value(expr, description=_lost(base), is_lost=True)
+    return Value(expr, unit=unit, ucd=statistic(base.ucd, "arith.squared") if power == 2 else None)
 
 
-def merged(first: Value, second: Value, expr: Expr) -> Value:
-    """One value out of two (COALESCE, CASE, UNION): what both agree on is kept."""
-    return merged_all((first, second), expr)
+def merged(values: Sequence[Value], expr: Expr) -> Value:
+    """One value out of several (COALESCE, CASE, UNION): what all agree on is kept.
 
-
-def merged_all(values: Sequence[Value], expr: Expr) -> Value:
-    """One value out of several: what all agree on is kept; plain constants and NULLs agree with any."""
+    Plain constants and NULLs agree with any.
+    """
     told = [value for value in values if not _is_constant(value)] or list(values[:1])
     first, rest = told[0], told[1:]
     unit = first.unit if all(units.same(first.unit, value.unit) for value in rest) else None
     description = first.description if all(value.description == first.description for value in rest) else ""
-    if unit is None and any(value.unit for value in told):
-        mixed = ", ".join(sorted({value.unit or "no unit" for value in told}))
+    is_lost = (unit is None and any(value.unit for value in told)) or any(value.is_lost for value in told)
+    if is_lost:
+        unit = None
+        mixed = ", ".join(sorted({_told(value) for value in told}))
         description = f"{description or 'Values'} (in {mixed}: {LOST})"
     return Value(
         expr,
@@ -156,12 +179,13 @@ def merged_all(values: Sequence[Value], expr: Expr) -> Value:
         unit,
         first.ucd if all(value.ucd == first.ucd for value in rest) else None,
         first.utype if all(value.utype == first.utype for value in rest) else None,
+        is_lost=is_lost,
     )
 
 
 def _is_bare(value: Value) -> bool:
     """True for a plain number, which takes the unit of what it is combined with."""
-    return value.unit is None and value.ucd is None
+    return value.unit is None and value.ucd is None and not value.is_lost
 
 
 def _is_constant(value: Value) -> bool:
@@ -170,9 +194,12 @@ def _is_constant(value: Value) -> bool:
 
 
 def _mixed(word: str, left: Value, right: Value) -> str:
-    return f"{word.capitalize()} of values in {left.unit or 'no unit'} and {right.unit or 'no unit'}: {LOST}"
+    return f"{word.capitalize()} of values in {_told(left)} and {_told(right)}: {LOST}"
 
 
 def _lost(*values: Value) -> str:
-    told = " and ".join(value.unit or "no unit" for value in values)
-    return f"From values in {told}: {LOST}"
+    return f"From values in {' and '.join(map(_told, values))}: {LOST}"
+
+
+def _told(value: Value) -> str:
+    return value.unit or ("some unit" if value.is_lost else "no unit")

@@ -6,7 +6,7 @@ from adql.core import Aggregate
 from adql.errors import BindError
 from adql.functions.base import Function, Maker, constant_integer, constant_number, literal_text
 from adql.types import DOUBLE, LONG, STRING, ColumnType
-from adql.values import Value, about, number, statistic, text, to_double, to_long
+from adql.values import Value, about, computed, number, statistic, text, to_double, to_long
 
 MAX_BINS = 1000
 """Most bins of a histogram."""
@@ -35,7 +35,8 @@ def _statistic(name: str, word: str, ucd_word: str) -> Maker:
             type_, operand = arg.type, arg.expr
         label = f"{name}_{arg.name}" if arg.name else ""
         ucd = statistic(arg.ucd, ucd_word)
-        return Value(Aggregate(type_, name, (operand,)), label, about(word, arg), arg.unit, ucd)
+        expr = Aggregate(type_, name, (operand,))
+        return Value(expr, label, about(word, arg), arg.unit, ucd, is_lost=arg.is_lost)
 
     return make
 
@@ -45,7 +46,7 @@ def _string_agg(args: tuple[Value, ...]) -> Value:
     type_ = ColumnType(arg.type.datatype, "*") if arg.type.is_text else STRING
     between = text(literal_text(delimiter, "The delimiter of ivo_string_agg"))
     expr = Aggregate(type_, "string_agg", (arg.expr, between))
-    return Value(expr, f"{arg.name}_list" if arg.name else "", about("List", arg), ucd=arg.ucd)
+    return Value(expr, f"{arg.name}_list" if arg.name else "", about("List", arg), ucd=computed(arg.ucd))
 
 
 def _histogram(args: tuple[Value, ...]) -> Value:

@@ -5,20 +5,22 @@ from __future__ import annotations
 from adql.coercion import common_type, converted
 from adql.core import Op
 from adql.functions.base import Function
-from adql.values import Value, merged_all
+from adql.values import Value, computed, merged
 
 
 def _coalesce(args: tuple[Value, ...]) -> Value:
     common = common_type([arg.type for arg in args])
     expr = Op(common, "coalesce", tuple(converted(arg.expr, common) for arg in args))
-    return merged_all(args, expr)
+    return merged(args, expr)
 
 
 def _nullif(args: tuple[Value, ...]) -> Value:
     first, second = args
     common = common_type([first.type, second.type])
     expr = Op(common, "nullif", (converted(first.expr, common), converted(second.expr, common)))
-    return Value(expr, unit=first.unit, ucd=first.ucd, description=first.description)
+    return Value(
+        expr, unit=first.unit, ucd=computed(first.ucd), description=first.description, is_lost=first.is_lost
+    )
 
 
 FUNCTIONS: tuple[Function, ...] = (

@@ -9,7 +9,7 @@ from adql.arithmetic import both, case, div, mul, test
 from adql.core import BOOLEAN, Expr, Literal, Op, constant
 from adql.functions.base import Function, Maker, constant_integer
 from adql.types import DOUBLE, LONG
-from adql.values import Value, number, raised, to_double, to_long
+from adql.values import Value, computed, number, raised, to_double, to_long
 
 
 def _plain(op: str, word: str, *, unit: str | None = None, takes: str | None = None) -> Maker:
@@ -45,7 +45,7 @@ def _same(op: str) -> Maker:
 
 
 def _like(arg: Value, expr: Expr) -> Value:
-    return Value(expr, unit=arg.unit, ucd=arg.ucd, description=arg.description)
+    return Value(expr, unit=arg.unit, ucd=computed(arg.ucd), description=arg.description, is_lost=arg.is_lost)
 
 
 def _power(args: tuple[Value, ...]) -> Value:
@@ -70,7 +70,7 @@ def _mod(args: tuple[Value, ...]) -> Value:
         expr = Op(LONG, "mod_integer", (to_long(left.expr), to_long(right.expr)))
     else:
         expr = Op(DOUBLE, "mod", (to_double(left.expr), to_double(right.expr)))
-    return Value(expr, unit=left.unit, ucd=left.ucd)
+    return Value(expr, unit=left.unit, ucd=computed(left.ucd), is_lost=left.is_lost)
 
 
 # Decimals

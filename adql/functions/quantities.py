@@ -10,7 +10,7 @@ from adql.core import Expr
 from adql.errors import BindError
 from adql.functions.base import Function, literal_text
 from adql.units import Conversion, Unit
-from adql.values import LOST, Value, number, to_double
+from adql.values import Value, number, to_double
 
 
 def _in_unit(args: tuple[Value, ...]) -> Value:
@@ -21,7 +21,7 @@ def _in_unit(args: tuple[Value, ...]) -> Value:
             "IN_UNIT needs a unit: a number without one is nothing to convert to (ADQL 2.1 section 4.8)."
         )
     if value.unit is None:
-        lost = " for sure" if LOST in value.description else ""
+        lost = " for sure" if value.is_lost else ""
         raise BindError(
             f"IN_UNIT needs a value with a unit; {value.name or 'this expression'} has none{lost}. "
             "Multiply by the factor instead."

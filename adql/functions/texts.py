@@ -7,14 +7,14 @@ from adql.core import BOOLEAN, Expr, Literal, Op
 from adql.functions.base import Function, Maker
 from adql.patterns import plain_pattern
 from adql.types import INT, STRING, ColumnType
-from adql.values import Value, integer, text
+from adql.values import Value, computed, integer, text
 
 
 def _case_folding(op: str) -> Maker:
     def make(args: tuple[Value, ...]) -> Value:
         (arg,) = args
         type_ = ColumnType(arg.type.datatype if arg.type.is_text else "char", "*")
-        return Value(Op(type_, op, (arg.expr,)), ucd=arg.ucd, description=arg.description)
+        return Value(Op(type_, op, (arg.expr,)), ucd=computed(arg.ucd), description=arg.description)
 
     return make
 
