@@ -16,6 +16,9 @@ from vosi import taken_names
 LONGEST = 60
 """Letters of the longest name."""
 
+MOST = 1000
+"""Instrument columns of the lake; those of releases that come later are left out."""
+
 PREFIX = "event_"
 """Before a name that ADQL reserves, that another table has, or that does not begin with a letter."""
 
@@ -113,6 +116,11 @@ class EventColumns:
             if remark:
                 remarks.append(remark)
             key = _key(source)
+            if key not in learnt and len(self._columns) >= MOST:
+                remarks.append(
+                    f"The column {source.name} is left out, as there are {MOST} instrument columns"
+                )
+                continue
             name = learnt.get(key, "")
             if not name or name in used or self._conversion(name, source, unit) is None:
                 name = self._free_name(source, unit, used)

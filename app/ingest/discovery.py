@@ -75,6 +75,8 @@ def discover(path: Path, collection: str | None, findings: Findings) -> list[Sto
             "right, the first a letter or digit."
         )
     root = path.expanduser().absolute()
+    if not _is_text(str(root)):
+        raise IngestError(f"The name of {str(root)!r} is not UTF-8.")
     if ".." in root.parts:
         root = Path(os.path.realpath(root))
     if root.is_file():
@@ -144,6 +146,9 @@ def _walk(root: Path, findings: Findings) -> Iterator[tuple[Path, list[str]]]:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
+            if not _is_text(entry.name):
+                findings.reject(ascii(entry.path), "Its name is not UTF-8.")
+                continue
             if not _is_folder(entry):
                 files.append(entry.name)
             elif os.path.commonpath((home, os.path.realpath(entry.path))) == home:
@@ -153,6 +158,15 @@ def _walk(root: Path, findings: Findings) -> Iterator[tuple[Path, list[str]]]:
                 findings.reject(entry.path, f"It is a link to {target}, outside {home}, and is not followed.")
         yield folder, files
         waiting = [*below, *waiting]
+
+
+def _is_text(name: str) -> bool:
+    """False for a name with bytes that are no UTF-8, which Python carries as lone surrogates."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -20,7 +20,7 @@ from app.ingest.errors import FileRejected
 from app.ingest.fitsfile import FitsFile, Hdu
 from app.ingest.table import TableShape
 
-_LARGEST = 1 << 30
+_LARGEST = 1 << 29
 """Bytes of the largest index table that is read."""
 
 INDEX_NAME = re.compile(

@@ -24,6 +24,7 @@ _SOURCES = pa.schema(
         ("mtime_ns", pa.int64()),
         ("sha256", pa.string()),
         ("version", pa.int32()),
+        ("is_faulty", pa.bool_()),
     ]
 )
 _LISTS = pa.schema(
@@ -52,6 +53,8 @@ class Source:
     mtime_ns: int
     sha256: str
     version: int
+    is_faulty: bool = False
+    """True if something in it was rejected, which is to be told again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.ingest.cards import to_integer
@@ -14,6 +14,7 @@ from app.ingest.discovery import Store
 from app.ingest.errors import FileRejected
 from app.ingest.fitsfile import sha256_of
 from app.ingest.gadf import HduRow, Index, ObsRow, find_file, label_key
+from app.ingest.groups import Group, group_rows
 from app.ingest.notes import VERSION, KnownList, KnownRelease, Source
 from app.ingest.report import Findings
 from app.ingest.scan import FileScan, HduScan, Intervals, MeanPointing
@@ -86,14 +87,6 @@ class ReleasePlan:
         return frozenset((*(known.key for known in self.gone), *(planned.key for planned in self.new)))
 
 
-@dataclass(slots=True, eq=False)
-class _Group:
-    """The rows of an HDU index for one event list."""
-
-    index: Index
-    rows: list[tuple[Index, HduRow]]
-
-
 def plan_release(store: Store, known: KnownRelease, scan: Scanner, findings: Findings) -> ReleasePlan:
     """What is to be loaded of a release, and what of it the lake has already.
 
@@ -118,21 +111,24 @@ class _Planner:
         self._unchanged: dict[Path, bool] = {}
         self._places: dict[Path, FileScan] = {}
         self._owners: dict[Key, str] = {}
+        self._faulty: set[str] = set()
 
     def plan(self) -> ReleasePlan:
         indexed = [index for index in self._store.indices if index.hdus]
         if indexed:
-            self._indexed(_groups(indexed))
+            self._indexed(group_rows(indexed))
         else:
             self._loose()
         self._settle()
+        for name in self._faulty & self._plan.sources.keys():
+            self._plan.sources[name] = replace(self._plan.sources[name], is_faulty=True)
         for index in self._store.indices:
             for file in index.files:
                 self._remember(Path(os.path.realpath(file)))
         return self._plan
 
-    def _indexed(self, groups: Mapping[tuple[str, str], _Group]) -> None:
-        waiting: list[tuple[str, str, _Group, list[tuple[HduRow, Path]]]] = []
+    def _indexed(self, groups: Mapping[tuple[str, str], Group]) -> None:
+        waiting: list[tuple[str, str, Group, list[tuple[HduRow, Path]]]] = []
         for key, group in groups.items():
             found = self._resolved(group)
             if not any(row.hdu_type == "events" for row, _ in found):
@@ -153,7 +149,7 @@ class _Planner:
         for name, digest, group, found in waiting:
             self._add_group(name, digest, group, found)
 
-    def _resolved(self, group: _Group) -> list[tuple[HduRow, Path]]:
+    def _resolved(self, group: Group) -> list[tuple[HduRow, Path]]:
         found = [(row, self._find(index, row)) for index, row in group.rows]
         return [(row, path) for row, path in found if path is not None]
 
@@ -167,7 +163,7 @@ class _Planner:
                 self._findings.reject(index.place(row), f"{index.files[0].name} lists it. {error}")
         return self._files[written]
 
-    def _row(self, group: _Group) -> ObsRow:
+    def _row(self, group: Group) -> ObsRow:
         return group.index.observations.get(label_key(group.rows[0][1].label), {})
 
     def _keep(self, name: str, digest: str, files: Iterable[Path]) -> bool:
@@ -231,16 +227,16 @@ class _Planner:
         except (OSError, ValueError):
             return
 
-    def _add_group(self, name: str, digest: str, group: _Group, found: Sequence[tuple[HduRow, Path]]) -> None:
+    def _add_group(self, name: str, digest: str, group: Group, found: Sequence[tuple[HduRow, Path]]) -> None:
         row, path = next((row, path) for row, path in found if row.hdu_type == "events")
         file = self._places[path]
         if file.fault:
             return
-        hdu = file.hdu(row.hdu, "events")
-        if hdu is None or hdu.kind != "events":
+        hdu = _list_of(file, row)
+        if hdu is None:
             there = ", ".join(repr(known.name) for known in file.hdus if known.name) or "none"
-            self._findings.reject(
-                str(path), f'The index says that its extension "{row.hdu}" is an event list; it has {there}.'
+            self._reject(
+                file, f'The index says that its extension "{row.hdu}" is an event list; it has {there}.'
             )
             return
         links = self._links(found, file, hdu)
@@ -255,7 +251,8 @@ class _Planner:
             if scanned.fault:
                 continue
             kind = row.hdu_type if row.hdu_type in ("gti", "pointing") else "response"
-            hdu = scanned.hdu(row.hdu, kind)
+            near = _belonging(file, events) if scanned is file and len(file.event_lists) > 1 else []
+            hdu = _named(near, row.hdu) or scanned.hdu(row.hdu, kind)
             if hdu is None:
                 self._findings.warn(
                     f"{self._store.name}: the index lists an extension {row.hdu or row.hdu_type} in "
@@ -282,7 +279,7 @@ class _Planner:
             rows_stand = all(
                 known.digest == _digest([], rows.get(label_key(known.label), {})) for known in lists
             )
-            if not self._is_unchanged(path) or not rows_stand:
+            if not self._is_unchanged(path) or not rows_stand or self._known.sources[name].is_faulty:
                 waiting.append(path)
                 continue
             self._plan.sources[name] = self._known.sources[name]
@@ -311,7 +308,8 @@ class _Planner:
                 event_type = hdu.name.lower()
             row = rows.get(label_key(label), {})
             name = json.dumps((self._store.relative(file.path), hdu.number))
-            self._add(file, hdu, _once(links), label, event_type, row, name, _digest([], row))
+            if not self._keep(name, _digest([], row), [file.path]):
+                self._add(file, hdu, _once(links), label, event_type, row, name, _digest([], row))
 
     def _add(
         self,
@@ -325,7 +323,7 @@ class _Planner:
         digest: str,
     ) -> None:
         if hdu.fault or hdu.facts is None:
-            self._findings.reject(str(file.path), hdu.fault)
+            self._reject(file, hdu.fault)
             return
         written = hdu.facts.obs_label
         numbers = [number for text in (label, written) if (number := to_integer(text)) is not None]
@@ -344,8 +342,8 @@ class _Planner:
         if first is not None:
             if first != owner:
                 what = f"observation {name or obs_id}" + (f", event type {event_type}" if event_type else "")
-                self._findings.reject(
-                    str(file.path),
+                self._reject(
+                    file,
                     f"It is a second event list of {what}, which {first.partition('#')[0]} is already; "
                     "OBS_ID (with EVENT_TYPE) must be unique in a release.",
                 )
@@ -356,6 +354,11 @@ class _Planner:
                 obs_id, event_type, name or Path(place).name, file, hdu, tuple(links), row, group, digest
             )
         )
+
+    def _reject(self, file: FileScan, reason: str) -> None:
+        """Tell that a list is not loaded, and that this is to be told again."""
+        self._findings.reject(str(file.path), reason)
+        self._faulty.add(self._store.relative(file.path))
 
     def _settle(self) -> None:
         """What becomes of the lists that the lake has and that were met no more."""
@@ -382,33 +385,22 @@ def _is_broken(scanned: FileScan) -> bool:
     return bool(scanned.fault) or any(hdu.fault for hdu in scanned.event_lists)
 
 
-def _groups(indices: Sequence[Index]) -> dict[tuple[str, str], _Group]:
-    """Rows of HDU indices by event list; what is listed twice is taken once."""
-    groups: dict[tuple[str, str], _Group] = {}
-    seen: set[tuple[tuple[str, str], str, str, str]] = set()
-    for index in indices:
-        for row in index.hdus:
-            line = (row.key, row.hdu_type, index.place(row), row.hdu.upper())
-            if line not in seen:
-                seen.add(line)
-                groups.setdefault(row.key, _Group(index, [])).rows.append((index, row))
-    return _with_shared(groups)
+def _list_of(file: FileScan, row: HduRow) -> HduScan | None:
+    """The event list that a row of an HDU index names; where several share a name, that of its OBS_ID."""
+    alike = [hdu for hdu in file.event_lists if hdu.name.upper() == row.hdu.strip().upper()]
+    if len(alike) > 1:
+        mine = [
+            hdu
+            for hdu in alike
+            if hdu.facts is not None and label_key(hdu.facts.obs_label) == label_key(row.label)
+        ]
+        return (mine or alike)[0]
+    found = file.hdu(row.hdu, "events")
+    return found if found is not None and found.kind == "events" else None
 
 
-def _with_shared(groups: dict[tuple[str, str], _Group]) -> dict[tuple[str, str], _Group]:
-    """Give what an observation lists without an event type to each of its event types."""
-    by_label: dict[str, list[str]] = {}
-    for label, event_type in groups:
-        by_label.setdefault(label, []).append(event_type)
-    for label, event_types in by_label.items():
-        shared = groups.get((label, ""))
-        if shared is None or len(event_types) == 1 or any(row.hdu_type == "events" for _, row in shared.rows):
-            continue
-        del groups[label, ""]
-        for event_type in event_types:
-            if event_type:
-                groups[label, event_type].rows.extend(shared.rows)
-    return groups
+def _named(hdus: Sequence[HduScan], name: str) -> HduScan | None:
+    return next((hdu for hdu in hdus if hdu.name.upper() == name.strip().upper()), None)
 
 
 def _belonging(file: FileScan, events: HduScan) -> list[HduScan]:

@@ -115,6 +115,8 @@ class FileScan:
             As :class:`HduScan` has it.
         """
         named = [hdu for hdu in self.hdus if hdu.name.upper() == name.strip().upper() and name.strip()]
+        if not named and name.strip().upper() == "PRIMARY":
+            named = list(self.hdus[:1])
         if len(named) > 1:
             named = [hdu for hdu in named if hdu.kind == kind] or named
         if named:

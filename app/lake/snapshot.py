@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +76,15 @@ class Snapshot:
     """Name of a table of schema dl3 (not events) -> its files."""
     releases: Mapping[str, Release]
     """By the name of the collection."""
-    records: tuple[FileRecord, ...] = field(repr=False)
-    """The event files, in rising order of collection and place."""
-    files: FileIndex = field(repr=False)
+    index: pa.Table = field(repr=False, compare=False)
+    """``files.parquet``: what is known of the event files."""
+    files: FileIndex = field(repr=False, compare=False)
     """The event files, to choose from."""
+
+    @cached_property
+    def records(self) -> tuple[FileRecord, ...]:
+        """The event files, in rising order of collection and place."""
+        return tuple(to_records(self.index))
 
     @property
     def rights(self) -> Mapping[str, str]:
@@ -135,9 +141,8 @@ class Snapshot:
     @classmethod
     def _build(cls, lake: Path, *, releases: Mapping[str, Release], index: pa.Table, **rest: Any) -> Snapshot:
         rights = {name: release.rights for name, release in releases.items()}
-        records = tuple(to_records(index))
         files = FileIndex.from_table(index, lake, rights)
-        return cls(lake=lake, releases=releases, records=records, files=files, **rest)
+        return cls(lake=lake, releases=releases, index=index, files=files, **rest)
 
     @classmethod
     def read(cls, lake: Path, name: str) -> Snapshot:
@@ -199,7 +204,7 @@ class Snapshot:
     def paths(self) -> frozenset[str]:
         """Every file that the snapshot needs, relative to the lake."""
         tables = (file.path for files in self.table_files.values() for file in files)
-        return frozenset((*tables, *(record.path for record in self.records)))
+        return frozenset((*tables, *self.index["path"].to_pylist()))
 
 
 def current_name(lake: Path) -> str | None:
@@ -257,7 +262,7 @@ def publish(snapshot: Snapshot, staging: Path, notes: Mapping[str, pa.Table]) ->
     folder = staging / snapshot.name
     folder.mkdir()
     (folder / "manifest.json").write_text(snapshot.manifest(), "utf-8")
-    for name, table in {"files": to_table(snapshot.records), **notes}.items():
+    for name, table in {"files": snapshot.index, **notes}.items():
         pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
     for file in folder.iterdir():
         sync_file(file)

@@ -418,6 +418,39 @@ def test_several_lists_in_a_file_are_told_apart(lake: Lake, tmp_path: Path) -> N
     ]
 
 
+def test_lists_of_one_name_in_a_file_are_found_by_their_observation(lake: Lake, tmp_path: Path) -> None:
+    root = tmp_path / "r"
+    lists = [(events_hdu(columns_of(n), OBS_ID=n), gti_hdu(stops=(333778852.0 + n,))) for n in (3, 4)]
+    write(root / "all.fits", *(hdu for pair in lists for hdu in pair))
+    hdu_index(root / "hdu-index.fits", [row for n in (4, 3) for row in index_rows(n, "all.fits")[:2]])
+    assert lake.load(root).rejected == ()
+    found = [(row["obs_id"], row["event_count"], row["ontime"]) for row in lake.rows("observations")]
+    assert found == [(3, 3, 3.0), (4, 4, 4.0)]
+
+
+def test_names_that_are_no_utf8_are_told(lake: Lake, tmp_path: Path) -> None:
+    import os  # noqa: PLC0415
+
+    root = tmp_path / "r"
+    path = observation(root / "a.fits", 1)
+    os.link(path, os.fsencode(root) + b"/b\xff.fits")
+    report = lake.load(root)
+    assert report.observations == 1
+    assert report.rejected[0].reason == "Its name is not UTF-8."
+
+
+def test_more_columns_than_anybody_has_are_left_out(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.ingest.columns.MOST", 3)
+    list_of(tmp_path / "a.fits", {**columns_of(2), **{f"X{n}": np.zeros(2) for n in range(5)}})
+    report = lake.load(tmp_path / "a.fits")
+    snapshot = current_snapshot(lake.root)
+    assert snapshot is not None
+    assert [column.name for column in snapshot.event_columns] == ["x0", "x1", "x2"]
+    assert sum("is left out" in warning for warning in report.warnings) == 2
+
+
 def test_a_shared_response_is_linked_to_each_observation(lake: Lake, tmp_path: Path) -> None:
     # FACT: one file of responses for 125 runs, point-like with RAD_MAX in its header.
     irf = response_hdu(HDUCLAS3="POINT-LIKE", RAD_MAX=0.1732)

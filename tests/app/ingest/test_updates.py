@@ -98,6 +98,24 @@ def test_rejections_are_told_each_time(lake: Lake, tmp_path: Path) -> None:
     assert second.snapshot is None
 
 
+@pytest.mark.parametrize("kind", ["missing column", "duplicate", "one of two lists"])
+def test_faults_within_files_are_told_each_time(lake: Lake, tmp_path: Path, kind: str) -> None:
+    root = tmp_path / "r"
+    observation(root / "a.fits", 1)
+    bad = columns_of(5)
+    del bad["ENERGY"]
+    if kind == "missing column":
+        write(root / "b.fits", events_hdu(bad, OBS_ID=2))
+    elif kind == "duplicate":
+        observation(root / "b.fits", 1)
+    else:
+        write(root / "b.fits", events_hdu(bad, OBS_ID=2), events_hdu(columns_of(7), OBS_ID=3))
+    first, second = lake.load(root), lake.load(root)
+    assert first.rejected == second.rejected != ()
+    assert (second.snapshot, second.loaded_events) == (None, 0)
+    assert second.collections[0].unchanged == first.observations
+
+
 # What changes
 
 
@@ -403,6 +421,20 @@ def test_files_of_old_states_are_swept_after_the_next_but_one(lake: Lake, tmp_pa
         kept.append(snapshot.files.paths[0])
     assert [path.exists() for path in kept] == [False, True, True]
     assert len(list((lake.root / "snapshots").iterdir())) == 2
+
+
+def test_what_the_disk_cannot_hold_is_refused(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = store(tmp_path / "r", 1)
+    lake.load(root)
+    store(root, 1, 2)
+    full = shutil.disk_usage(tmp_path)._replace(free=1000)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: full)
+        with pytest.raises(IngestError, match="no room for these events"):
+            lake.load(root)
+    assert counts(lake) == {1: 50}
 
 
 def test_two_ingests_do_not_mix(lake: Lake, tmp_path: Path) -> None:
