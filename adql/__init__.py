@@ -6,7 +6,7 @@ from adql.errors import AdqlError, BindError, LimitError, ParseError, Unsupporte
 from adql.features import FEATURES, Feature
 from adql.limits import Limits
 from adql.parser import parse
-from adql.pruning import Cells, Cone, Interval, Outline, Restriction, Scan
+from adql.pruning import Around, Cells, Cone, Interval, Outline, Restriction, Scan, Union
 from adql.schema import Catalogue, Column, ForeignKey, Schema, SkyIndex, Table
 from adql.translate import Statement, translate
 from adql.types import ColumnType, Position
@@ -18,6 +18,7 @@ __all__ = [
     "HIVE",
     "SPARK",
     "AdqlError",
+    "Around",
     "BindError",
     "Catalogue",
     "Cells",
@@ -39,6 +40,7 @@ __all__ = [
     "SkyIndex",
     "Statement",
     "Table",
+    "Union",
     "UnsupportedError",
     "ast",
     "parse",

@@ -175,7 +175,8 @@ def _matched(
             for mine, other in pairs
             for alias in _aliases(mine)
             if len(_aliases(mine)) == 1 and alias in way.copied and alias not in _aliases(other)
-            if _aliases(other) and not _has_subquery(mine, other)
+            # A position of the query around would make a correlated join of it, which engines do row by row.
+            if _aliases(other) and _aliases(other) <= relations.keys() and not _has_subquery(mine, other)
         ),
         key=lambda side: side[:2],
     )
