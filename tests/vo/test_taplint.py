@@ -25,7 +25,6 @@ STAGES = {
     "QPO": "queries by POST are answered",
     "QAS": "queries as jobs are answered",
     "UWS": "jobs can be made, seen, changed and removed",
-    "UPL": "uploaded tables come back as they went",
     "MDQ": "results have the columns that are declared",
 }
 """Stage -> what it looks into. Left out are those of what is not offered yet: uploads (UPL), ObsCore (OBS,
