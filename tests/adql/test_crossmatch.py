@@ -182,8 +182,8 @@ def test_through_derived_tables_and_queries_of_with(engine: duckdb.DuckDBPyConne
 def test_the_plan_is_a_hash_join(engine: duckdb.DuckDBPyConnection, query: str) -> None:
     plan = engine.execute(f"EXPLAIN {translate(query, CATALOGUE, DUCKDB).sql}").fetchall()[0][1].lower()
     assert "hash join" in plan
-    assert "nl join" not in plan
-    assert "nested loop" not in plan
+    # One loop makes the nine copies.
+    assert plan.count("nl join") + plan.count("nested loop") <= 1
 
 
 def test_the_surroundings_of_the_other_table_restrict_the_scan() -> None:

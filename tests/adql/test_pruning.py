@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adql import DUCKDB, Cone, Interval, Restriction, Table, translate
+from adql import DUCKDB, Cells, Cone, Interval, Restriction, Table, Union, translate
+from adql.pruning import Region
 from tests.support.miniature import CATALOGUE
 
 CONE = "1 = CONTAINS(POINT(ra, dec), CIRCLE(10, 20, 0.5))"
@@ -25,6 +26,10 @@ def restrictions(query: str) -> dict[str, list[Restriction]]:
     "where",
     [
         CONE,
+        "1 = CONTAINS(POINT(10, 20), CIRCLE(ra, dec, 0.5))",
+        "1 = CONTAINS(POINT(ra, dec), REGION('CIRCLE ICRS 10 20 0.5'))",
+        "1 = INTERSECTS(CIRCLE(ra, dec, 0.2), CIRCLE(10, 20, 0.3))",
+        "1 = CONTAINS(CIRCLE(ra, dec, 0.25), CIRCLE(10, 20, 0.75))",
         "CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 5 + 5, -(-20.0), 0.5)) = 1",
         "CONTAINS(POINT(ra, dec), CIRCLE(POINT(10, 20), 0.5)) > 0",
         "0 <> CONTAINS(POINT(ra, dec), CIRCLE(10, 20, 0.5))",
@@ -104,3 +109,109 @@ def test_the_scan_stands_in_for_the_table() -> None:
         scan=lambda table, restriction: "read_parquet(['x'])",
     )
     assert "FROM read_parquet(['x']) AS \"t1\"" in statement.sql
+
+
+def regions(query: str) -> tuple[Region, ...]:
+    (restriction,) = restrictions(query)["stars"]
+    return restriction.regions
+
+
+SQUARE = "POLYGON(9, 19, 11, 19, 11, 21, 9, 21)"
+CORNERS = ((9.0, 19.0), (11.0, 19.0), (11.0, 21.0), (9.0, 21.0))
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        f"1 = CONTAINS(POINT(ra, dec), {SQUARE})",
+        f"1 = INTERSECTS({SQUARE}, POINT(ra, dec))",
+        f"1 = CONTAINS(CIRCLE(ra, dec, mag), {SQUARE})",
+        "1 = CONTAINS(POINT(ra, dec), REGION('Polygon ICRS 9 19 11 19 11 21 9 21'))",
+    ],
+)
+def test_a_polygon_restricts(where: str) -> None:
+    (outline,) = regions(f"SELECT star_id FROM mini.stars WHERE {where}")
+    assert set(outline.vertices) == set(CORNERS)
+
+
+def test_a_coverage_map_restricts_to_its_cells() -> None:
+    query = "SELECT star_id FROM mini.stars WHERE 1 = CONTAINS(POINT(ra, dec), MOC('5/6-7 4/9'))"
+    assert regions(query) == (Union(((Cells(4, (9,)),), (Cells(5, (6, 7)),))),)
+
+
+def test_one_of_several_places_is_a_union() -> None:
+    other = "1 = CONTAINS(POINT(ra, dec), CIRCLE(50, 60, 1))"
+    found = regions(f"SELECT star_id FROM mini.stars WHERE {CONE} OR (kind = 1 AND {other})")
+    assert found == (Union(((Cone(10.0, 20.0, 0.5),), (Cone(50.0, 60.0, 1.0),))),)
+
+
+def test_one_of_several_ranges_is_a_range() -> None:
+    query = "SELECT star_id FROM mini.stars WHERE energy BETWEEN 1 AND 2 OR energy IN (5, 7)"
+    (restriction,) = restrictions(query)["stars"]
+    assert restriction.intervals == {"energy": Interval(1, 7)}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"SELECT x.ra FROM (SELECT ra, dec FROM mini.stars) AS x WHERE {CONE}",
+        "SELECT 1 FROM (SELECT POINT(ra, dec) AS p FROM mini.stars) AS x "
+        "WHERE 1 = CONTAINS(x.p, CIRCLE(10, 20, 0.5))",
+        "SELECT 1 FROM (SELECT ra AS a, dec AS d, MAX(mag) AS m FROM mini.stars GROUP BY ra, dec) AS x "
+        "WHERE DISTANCE(a, d, 10, 20) <= 0.5",
+        f"WITH w AS (SELECT ra, dec FROM mini.stars) SELECT 1 FROM w WHERE {CONE}",
+        f"WITH w AS (SELECT * FROM mini.stars), v AS (SELECT ra, dec FROM w) SELECT 1 FROM v WHERE {CONE}",
+    ],
+)
+def test_what_is_asked_of_a_query_is_asked_of_its_table(query: str) -> None:
+    assert regions(query) == (Cone(10.0, 20.0, 0.5),)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"SELECT 1 FROM (SELECT TOP 3 ra, dec FROM mini.stars) AS x WHERE {CONE}",
+        f"SELECT 1 FROM (SELECT ra, dec FROM mini.stars ORDER BY mag OFFSET 1) AS x WHERE {CONE}",
+        f"SELECT 1 FROM (SELECT MAX(ra) AS ra, MAX(dec) AS dec FROM mini.stars) AS x WHERE {CONE}",
+        f"WITH w AS (SELECT ra, dec FROM mini.stars) SELECT 1 FROM w, (SELECT COUNT(*) AS n FROM w) AS y "
+        f"WHERE {CONE}",
+    ],
+)
+def test_what_would_change_the_result_of_a_query_is_not_asked_of_its_table(query: str) -> None:
+    assert regions(query) == ()
+
+
+def test_two_uses_of_a_query_of_with_ask_for_both_places() -> None:
+    query = (
+        "WITH w AS (SELECT ra, dec FROM mini.stars) SELECT 1 FROM w a, w b WHERE "
+        "DISTANCE(a.ra, a.dec, 10, 20) < 1 AND DISTANCE(b.ra, b.dec, 50, 60) < 2"
+    )
+    assert regions(query) == (Union(((Cone(10.0, 20.0, 1.0),), (Cone(50.0, 60.0, 2.0),))),)
+
+
+def test_sets_ask_of_both_sides() -> None:
+    query = (
+        "SELECT 1 FROM (SELECT ra, dec FROM mini.stars UNION ALL SELECT dec, ra FROM mini.stars) AS x "
+        f"WHERE {CONE}"
+    )
+    first, second = restrictions(query)["stars"]
+    assert first.regions == (Cone(10.0, 20.0, 0.5),)
+    assert second.regions == ()
+
+
+def test_what_is_near_a_place_near_a_cone_lies_in_a_larger_cone() -> None:
+    query = (
+        "SELECT 1 FROM mini.stars a, mini.stars b WHERE DISTANCE(a.ra, a.dec, b.ra, b.dec) < 0.25 AND "
+        "DISTANCE(a.ra, a.dec, 10, 20) < 0.5"
+    )
+    first, second = restrictions(query)["stars"]
+    assert Cone(10.0, 20.0, 0.5) in first.regions
+    assert Cone(10.0, 20.0, 0.75) in second.regions
+
+
+def test_boxes_of_the_columns_come_with_a_filter_alone() -> None:
+    sql = translate(f"SELECT 1 FROM mini.stars WHERE {CONE}", CATALOGUE, DUCKDB).sql
+    assert '"t1"."dec" >= 19.4' in sql
+    assert '"t1"."ra" <= 10.5' in sql
+    negated = translate(f"SELECT 1 FROM mini.stars WHERE NOT {CONE}", CATALOGUE, DUCKDB).sql
+    assert '"t1"."dec" >=' not in negated
