@@ -232,8 +232,8 @@ class _Run:
         needed, free = 2 * nbytes, shutil.disk_usage(self._staging).free
         if needed > free:
             raise IngestError(
-                f"There is no room for these events: {needed / 1e9:.1f} GB are needed in {self._layout.root}, and "
-                f"{free / 1e9:.1f} GB are free."
+                f"There is no room for these events in {self._layout.root}: {needed / 1e9:.1f} GB are needed "
+                f"and {free / 1e9:.1f} GB are free."
             )
 
     def _run_schema(self, arrival: Arrival, columns: tuple[Column, ...]) -> pa.Schema:
@@ -298,11 +298,8 @@ def _shape_rows(planned: PlannedList) -> int:
 
 def _row_bytes(schema: pa.Schema) -> int:
     """About the bytes of an event before it is compressed."""
-    return sum(max(field.type.bit_width // 8, 1) if _is_fixed(field.type) else 16 for field in schema)
-
-
-def _is_fixed(data_type: pa.DataType) -> bool:
-    return pa.types.is_primitive(data_type)
+    fixed = [field.type.bit_width for field in schema if pa.types.is_primitive(field.type)]
+    return int(sum(fixed) // 8 + 16 * (len(schema) - len(fixed)))
 
 
 def _reading(planned: PlannedList, assignments: tuple[Assignment, ...]) -> Reading:
