@@ -108,6 +108,8 @@ class FitsFile:
     """
 
     def __init__(self, path: Path) -> None:
+        self.remainder = ""
+        """What was found behind the last extension, if it is more than padding; a sentence, else empty."""
         try:
             self._file = path.open("rb")
         except OSError as error:
@@ -154,6 +156,10 @@ class FitsFile:
             # FITS 4.0 section 3.5: what follows the last extension is no business of a reader, but that a
             # compressed stream is whole shows at its end.
             self._source.skip(_LARGEST)
+            if block.strip(b"\0 \n\r"):
+                self.remainder = (
+                    f"what follows extension {number - 1} is no extension (XTENSION) and is left out"
+                )
             return None
         blocks = [block]
         while not _has_end(blocks[-1]):

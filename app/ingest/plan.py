@@ -208,6 +208,8 @@ class _Planner:
                 self._findings.reject(str(file), scanned.fault)
             else:
                 self._remember_scan(scanned)
+            if scanned.remainder:
+                self._findings.warn(f"{self._store.name}: {self._store.relative(file)}: {scanned.remainder}.")
 
     def _remember_scan(self, scanned: FileScan) -> None:
         name = self._store.relative(scanned.path)
@@ -288,6 +290,18 @@ class _Planner:
         self._read(waiting)
         for path in waiting:
             self._add_file(self._places[path], rows)
+        self._tell_idle([self._places[path] for path in waiting])
+
+    def _tell_idle(self, files: Sequence[FileScan]) -> None:
+        """Tell which files hold nothing to load."""
+        idle = [
+            self._store.relative(file.path)
+            for file in files
+            if not file.fault and all(hdu.kind == "other" for hdu in file.hdus)
+        ]
+        if idle and len(idle) < len(files):
+            shown = ", ".join(idle[:3]) + (f" and {len(idle) - 3} more" if len(idle) > 3 else "")
+            self._findings.warn(f"{self._store.name}: there is no event list in {shown}.")
 
     def _add_file(self, file: FileScan, rows: Mapping[str, ObsRow]) -> None:
         if file.fault:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +98,8 @@ class FileScan:
     hdus: tuple[HduScan, ...]
     fault: str = ""
     """Why nothing in it can be loaded; else empty."""
+    remainder: str = ""
+    """What is behind its last extension and should not be; else empty."""
 
     @property
     def event_lists(self) -> tuple[HduScan, ...]:
@@ -135,13 +137,14 @@ def scan_file(path: Path) -> FileScan:
     except OSError as error:
         return FileScan(path, 0, 0, "", (), f"It cannot be read: {error.strerror}.")
     hdus: list[HduScan] = []
-    fault = ""
+    fault = remainder = ""
     try:
         with FitsFile(path) as file:
             hdus.extend(_scan(hdu) for hdu in file.hdus())
+            remainder = file.remainder
     except FileRejected as error:
         fault = str(error)
-    return FileScan(path, status.st_size, status.st_mtime_ns, checksum, tuple(hdus), fault)
+    return FileScan(path, status.st_size, status.st_mtime_ns, checksum, tuple(hdus), fault, remainder)
 
 
 def _scan(hdu: Hdu) -> HduScan:
@@ -194,26 +197,25 @@ def _events(hdu: Hdu) -> HduScan:
 
 
 def _gti(hdu: Hdu) -> HduScan:
+    scanned = HduScan(hdu.number, hdu.name, "gti", "gti", "gti")
     cards = hdu.cards
-    mission, _ = MissionTime.of(cards)
-    found = HduScan(hdu.number, hdu.name, "gti", "gti", "gti")
     try:
         shape = TableShape.of(cards)
         start, stop = shape.column("START", "TSTART"), shape.column("STOP", "TSTOP")
-        if start is None or stop is None:
-            raise FileRejected("Its good time intervals have no columns START and STOP; they are left out")
+        if start is None or stop is None or not (is_scalar_number(start) and is_scalar_number(stop)):
+            raise FileRejected("Its good time intervals have no numbers START and STOP; they are left out")
         if shape.size > _SMALL:
             raise FileRejected(f"Its good time intervals fill {shape.size} bytes; they are left out")
         rows = shape.rows(hdu.read(shape.nrows * shape.row_bytes))
         times = [reals(column, rows) * time_factor(column.unit, cards)[0] for column in (start, stop)]
     except (FileRejected, UnknownUnit) as error:
-        return HduScan(hdu.number, hdu.name, "gti", "gti", "gti", remarks=(str(error).rstrip("."),))
-    return HduScan(
-        found.number, found.name, "gti", "gti", "gti", intervals=Intervals(times[0], times[1], mission)
-    )
+        return replace(scanned, remarks=(str(error).rstrip("."),))
+    mission, _ = MissionTime.of(cards)
+    return replace(scanned, intervals=Intervals(times[0], times[1], mission))
 
 
 def _pointing(hdu: Hdu) -> HduScan:
+    scanned = HduScan(hdu.number, hdu.name, "pointing", "pointing", "pointing")
     try:
         shape = TableShape.of(hdu.cards)
         if shape.size > _SMALL:
@@ -223,11 +225,8 @@ def _pointing(hdu: Hdu) -> HduScan:
         ra, dec = _mean_direction(shape, rows, "RA_PNT", "DEC_PNT", frame)
         az, alt = _mean_direction(shape, rows, "AZ_PNT", "ALT_PNT", CelestialFrame())
     except (FileRejected, UnknownUnit) as error:
-        return HduScan(
-            hdu.number, hdu.name, "pointing", "pointing", "pointing", remarks=(str(error).rstrip("."),)
-        )
-    mean = MeanPointing(ra, dec, alt, az)
-    return HduScan(hdu.number, hdu.name, "pointing", "pointing", "pointing", pointing=mean)
+        return replace(scanned, remarks=(str(error).rstrip("."),))
+    return replace(scanned, pointing=MeanPointing(ra, dec, alt, az))
 
 
 def _mean_direction(
@@ -288,7 +287,7 @@ def _one_radius(hdu: Hdu) -> float | None:
     try:
         shape = TableShape.of(hdu.cards)
         column = shape.column("RAD_MAX")
-        if column is None or shape.size > _SMALL or shape.is_variable:
+        if column is None or column.code not in "BIJKED" or shape.size > _SMALL or shape.is_variable:
             return None
         rows = shape.rows(hdu.read(shape.nrows * shape.row_bytes))
         by = factor(column.unit or "deg", "deg")
