@@ -286,19 +286,13 @@ def _wide(op: Op) -> tuple[Expr, ...]:
 
 
 _SPOKEN = {
-    "count_over": "A polygon with any number of corners (a column, or a text that is CAST)",
-    "sum_over": "A polygon with any number of corners (a column, or a text that is CAST)",
-    "numbers_in": "A polygon with any number of corners (a column, or a text that is CAST)",
-    "let": "A region in a text column",
-}
-"""What to call an operation that has no name of its own in ADQL."""
-
-_SPOKEN = {
+    "ranges_meet": "A time coverage that is a text",
+    "tmoc_of_text": "TMOC(order, text) outside of INTERSECTS",
     "count_over": "A polygon with any number of corners (a column, or a text that is CAST)",
     "sum_over": "A polygon with any number of corners (a column, or a text that is CAST)",
     "numbers_in": "A polygon with any number of corners (a column, or a text that is CAST)",
     "joined_numbers": "A polygon with any number of corners (a column, or a text that is CAST)",
-    "let": "A region in a text column",
+    "let": "A region in a text column, or a mission time in UTC that counts from a column,",
 }
 """What to call an operation that has no name of its own in ADQL."""
 
@@ -370,6 +364,7 @@ ANSI: Mapping[str, Template] = {
     "position": "instr({0}, {1})",
     "extract": "regexp_extract({0}, {1}, 1)",
     "md5": "md5({0})",
+    "tmoc": "('t' || {0} || '/' || {1} || '-' || {2})",
     "abs": "abs({0})",
     "abs_integer": "CASE WHEN {0} >= -9223372036854775807 THEN abs({0}) END",
     "sign": "sign({0})",

@@ -19,6 +19,24 @@ _CASTS: dict[str, Template] = {
 _WORDS = "list_filter(regexp_split_to_array(%s, {2}), lambda w: w <> '')"
 
 
+_GROUPS = (
+    "list_filter(string_split(regexp_replace(ltrim({0}, 't \t\n\r'), '[ ,\t\n\r]*([0-9]+)/', '|\\1/', 'g'), "
+    "'|'), lambda g: g <> '')"
+)
+_WIDTH = "CAST(pow(2, 61 - TRY_CAST(split_part(g, '/', 1) AS INTEGER)) AS HUGEINT)"
+_CELL = "TRY_CAST(split_part(c, '-', %d) AS HUGEINT)"
+_RANGE = (
+    f"[TRY_CAST({_CELL % 1} * {_WIDTH} // {{1}} * {{1}} AS BIGINT), "
+    f"TRY_CAST(((coalesce({_CELL % 2}, {_CELL % 1}) + 1) * {_WIDTH} - 1) // {{1}} * {{1}} "
+    "+ ({1} - 1) AS BIGINT)]"
+)
+_RANGES = (
+    f"flatten(list_transform({_GROUPS}, lambda g: list_transform(list_filter("
+    "string_split_regex(split_part(g, '/', 2), '[ ,\t\n\r]+'), lambda c: c <> ''), "
+    f"lambda c: {_RANGE})))"
+)
+"""First and last microsecond of each run of cells of a time coverage, in cells of a width at the least."""
+
 _LIST = "array_to_string(list_sort(list(%s{0}) FILTER (WHERE {0} IS NOT NULL)), {1})"
 
 
@@ -66,6 +84,11 @@ DUCKDB = Dialect(
         "matches": "regexp_matches({0}, {1})",
         "replace_regex": "regexp_replace({0}, {1}, {2}, 'g')",
         "has_words": f"list_has_all({_WORDS % '{0}'}, {_WORDS % '{1}'})",
+        "tmoc_ranges": _RANGES,
+        "ranges_meet": (
+            "(len(list_filter({0}, lambda a: len(list_filter({1}, "
+            "lambda b: a[1] <= b[2] AND b[1] <= a[2])) > 0)) > 0)"
+        ),
         "to_float": "TRY_CAST({0} AS FLOAT)",
         "to_int": "TRY_CAST({0} AS INTEGER)",
         "to_short": "TRY_CAST({0} AS SMALLINT)",

@@ -16,6 +16,23 @@ _CASTS: dict[str, Template] = {
 }
 
 _WORDS = "filter(split(%s, {2}), w -> w <> '')"
+_GROUPS = (
+    "filter(split(regexp_replace(trim(LEADING 't \t\n\r' FROM {0}), '[ ,\t\n\r]*([0-9]+)/', '|$1/'), '[|]'), "
+    "g -> g <> '')"
+)
+_WIDTH = "CAST(power(2, 61 - try_cast(split_part(g, '/', 1) AS INT)) AS DECIMAL(19, 0))"
+_CELL = "try_cast(split_part(c, '-', %d) AS DECIMAL(19, 0))"
+_RANGE = (
+    f"array(try_cast(({_CELL % 1} * {_WIDTH}) DIV {{1}} AS BIGINT) * {{1}}, "
+    f"try_cast(((coalesce({_CELL % 2}, {_CELL % 1}) + 1) * {_WIDTH} - 1) DIV {{1}} AS BIGINT) * {{1}} "
+    "+ ({1} - 1))"
+)
+_RANGES = (
+    f"flatten(transform({_GROUPS}, g -> transform(filter(split(split_part(g, '/', 2), '[ ,\t\n\r]+'), "
+    f"c -> c <> ''), c -> {_RANGE})))"
+)
+"""First and last microsecond of each run of cells of a time coverage, in cells of a width at the least."""
+
 _LIST = "CASE WHEN count({0}) > 0 THEN array_join(sort_array(%s({0})), {1}) END"
 
 SPARK = Dialect(
@@ -46,6 +63,8 @@ SPARK = Dialect(
         "like": "({0} LIKE {1})",
         "ilike": "(lower({0}) LIKE lower({1}))",
         "escape_pattern": "replace({0}, '\\\\', '\\\\\\\\')",
+        "tmoc_ranges": _RANGES,
+        "ranges_meet": "exists({0}, a -> exists({1}, b -> a[0] <= b[1] AND b[0] <= a[1]))",
         "has_words": f"(size(array_except({_WORDS % '{1}'}, {_WORDS % '{0}'})) = 0)",
         "array": lambda *items: f"array({', '.join(items)})",
         "array_type": "ARRAY<{0}>",

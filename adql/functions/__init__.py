@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from adql.functions import (
     aggregates,
     conditionals,
+    coverages,
     geometries,
     numbers,
     positions,
@@ -36,6 +37,7 @@ FUNCTIONS: Mapping[str, Function] = {
         samples,
         positions,
         times,
+        coverages,
     )
     for function in module.FUNCTIONS
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from adql import healpix
 from adql.coercion import NULL_TYPE, converted
 from adql.core import BOOLEAN, Expr, Literal, Op, constant
 from adql.errors import BindError, UnsupportedError
+from adql.functions import coverages
 from adql.functions.base import Function, Maker
 from adql.geometry import MOC, REGION, moc_of_text, outline, read_dali, read_region
 from adql.types import CIRCLE, DOUBLE, INT, POINT, POLYGON, STRING
@@ -189,6 +191,9 @@ def _tells_region(value: Value) -> bool:
 
 def _predicate(name: str) -> Maker:
     def make(args: tuple[Value, ...]) -> Value:
+        in_time = coverages.related(name, args)
+        if in_time is not None:
+            return Value(Op(INT, "flag", (in_time,)), name.lower())
         shapes = tuple(geometry(arg, name) for arg in args)
         return Value(Op(INT, name.lower(), shapes), name.lower())
 
@@ -325,11 +330,56 @@ _GEO = "adqlgeo"
 
 FUNCTIONS: tuple[Function, ...] = (
     # ADQL 2.1 section 4.2
-    Function("POINT", ("any...",), _point, "Position from longitude and latitude [deg]", "POINT", _GEO),
-    Function("CIRCLE", ("any...",), _circle, "Circle from centre and radius [deg]", "CIRCLE", _GEO),
-    Function("BOX", ("any...",), _box, "Box from centre, width and height [deg]", "BOX", _GEO),
-    Function("POLYGON", ("any...",), _polygon, "Polygon from three corners or more [deg]", "POLYGON", _GEO),
-    Function("REGION", ("text",), _region, "Shape that a text in STC-S or DALI describes", "REGION", _GEO),
+    Function(
+        "POINT",
+        ("any...",),
+        _point,
+        "Position from longitude and latitude [deg]",
+        "POINT",
+        _GEO,
+        "POINT(25.0, -19.5)",
+        (25.0, -19.5),
+    ),
+    Function(
+        "CIRCLE",
+        ("any...",),
+        _circle,
+        "Circle from centre and radius [deg]",
+        "CIRCLE",
+        _GEO,
+        "CIRCLE(25.4, -20.0, 10.0)",
+        (25.4, -20.0, 10.0),
+    ),
+    Function(
+        "BOX",
+        ("any...",),
+        _box,
+        "Box from centre, width and height [deg]",
+        "BOX",
+        _GEO,
+        "CONTAINS(POINT(25.4, -15.5), BOX(25.4, -20.0, 10.0, 10.0))",
+        1,
+    ),
+    Function(
+        "POLYGON",
+        ("any...",),
+        _polygon,
+        "Polygon from three corners or more [deg]",
+        "POLYGON",
+        _GEO,
+        "POLYGON(10.0, -10.5, 20.0, 20.5, 30.0, 30.5)",
+        (10.0, -10.5, 20.0, 20.5, 30.0, 30.5),
+    ),
+    Function(
+        "REGION",
+        ("text",),
+        _region,
+        "Shape that a text in STC-S or DALI describes",
+        "REGION",
+        _GEO,
+        "REGION('CIRCLE ICRS 25.4 -20.0 10.0')",
+        (25.4, -20.0, 10.0),
+    ),
     Function(
         "CONTAINS",
         ("any", "any"),
@@ -337,6 +387,8 @@ FUNCTIONS: tuple[Function, ...] = (
         "1 if the first lies in the second, else 0",
         "CONTAINS",
         _GEO,
+        "CONTAINS(POINT(25.0, -19.5), CIRCLE(25.4, -20.0, 10.0))",
+        1,
     ),
     Function(
         "INTERSECTS",
@@ -345,15 +397,58 @@ FUNCTIONS: tuple[Function, ...] = (
         "1 if both share a point, else 0",
         "INTERSECTS",
         _GEO,
-    ),
-    Function("DISTANCE", ("any...",), _distance, "Angular distance [deg] of two positions", "DISTANCE", _GEO),
-    Function("AREA", ("any",), _area, "Area [deg**2] of a geometry", "AREA", _GEO),
-    Function("CENTROID", ("any",), _centroid, "Centre of gravity of a geometry", "CENTROID", _GEO),
-    Function(
-        "COORD1", ("point",), _coordinate(0, "pos.eq.ra"), "Longitude [deg] of a position", "COORD1", _GEO
+        "INTERSECTS(CIRCLE(190.0, 3.0, 1.0), CIRCLE(191.0, 4.0, 1.0))",
+        1,
     ),
     Function(
-        "COORD2", ("point",), _coordinate(1, "pos.eq.dec"), "Latitude [deg] of a position", "COORD2", _GEO
+        "DISTANCE",
+        ("any...",),
+        _distance,
+        "Angular distance [deg] of two positions",
+        "DISTANCE",
+        _GEO,
+        "DISTANCE(POINT(10, 0), POINT(10, 2.5))",
+        2.5,
+    ),
+    Function(
+        "AREA",
+        ("any",),
+        _area,
+        "Area [deg**2] of a geometry",
+        "AREA",
+        _GEO,
+        "AREA(CIRCLE(25.4, -20.0, 180.0))",
+        129600 / math.pi,
+    ),
+    Function(
+        "CENTROID",
+        ("any",),
+        _centroid,
+        "Centre of gravity of a geometry",
+        "CENTROID",
+        _GEO,
+        "CENTROID(CIRCLE(25.4, -20.0, 10.0))",
+        (25.4, -20.0),
+    ),
+    Function(
+        "COORD1",
+        ("point",),
+        _coordinate(0, "pos.eq.ra"),
+        "Longitude [deg] of a position",
+        "COORD1",
+        _GEO,
+        "COORD1(POINT(25.0, -19.5))",
+        25.0,
+    ),
+    Function(
+        "COORD2",
+        ("point",),
+        _coordinate(1, "pos.eq.dec"),
+        "Latitude [deg] of a position",
+        "COORD2",
+        _GEO,
+        "COORD2(POINT(25.0, -19.5))",
+        -19.5,
     ),
     Function(
         "COORDSYS",
@@ -362,6 +457,8 @@ FUNCTIONS: tuple[Function, ...] = (
         "Coordinate system of a geometry, always empty",
         "COORDSYS",
         _GEO,
+        "COORDSYS(POINT(25.0, -19.5))",
+        "",
     ),
     Function(
         "MOC",
@@ -370,5 +467,8 @@ FUNCTIONS: tuple[Function, ...] = (
         "Coverage map from its text, or of an order and a geometry",
         "MOC(coverage TEXT) -> MOC",
         "udf",
+        "CONTAINS(POINT(45, 41.8), MOC('0/0 1/9'))",
+        1,
+        ("MOC(order INTEGER, geo GEOMETRY) -> MOC",),
     ),
 )

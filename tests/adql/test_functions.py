@@ -28,6 +28,7 @@ from astropy.coordinates import (
 from astropy.time import Time, TimeDelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mocpy import TimeMOC
 
 from adql import DIALECTS, DUCKDB, FEATURES, HIVE, AdqlError, BindError, Dialect, UnsupportedError, translate
 from adql.functions import FUNCTIONS, Function
@@ -37,7 +38,7 @@ from tests.support.cases import Case, cases
 from tests.support.columns import evaluate
 from tests.support.miniature import CATALOGUE, duckdb_engine, rows_of, same_rows
 
-CASES = cases("functions") + cases("matrix")
+CASES = cases("functions") + cases("matrix") + cases("beyond_hive")
 EXAMPLES = [function for function in FUNCTIONS.values() if function.example]
 
 
@@ -88,6 +89,10 @@ def test_values_are_of_the_type_that_their_column_declares(
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_sqlglot_reads_the_sql_of_each_dialect(case: Case, dialect: Dialect) -> None:
+    if dialect is HIVE and case in cases("beyond_hive"):
+        with pytest.raises(UnsupportedError, match="is not offered on hive"):
+            translate(case.query, CATALOGUE, dialect)
+        return
     statement = translate(case.query, CATALOGUE, dialect)
     (tree,) = sqlglot.parse(statement.sql, read=dialect.name)
     assert tree is not None
@@ -189,11 +194,20 @@ def test_functions_of_the_ivoa_catalogue_are_all_here() -> None:
         ("CAST(kind AS VARCHAR(2000000))", "the length is from 1 to 1000000"),
         ("CAST(CAST('2004-03-26' AS TIMESTAMP) AS INTEGER)", "ivo_to_mjd gives its Modified Julian date"),
         ("CAST(5 AS TIMESTAMP)", "Only a text can be CAST to TIMESTAMP"),
+        ("INTERSECTS(TMOC('23/77'), POINT(1, 2))", "not a TMOC and a point"),
+        ("CONTAINS(TMOC('23/77'), TMOC('23/77'))", "CONTAINS of time coverages is not offered"),
+        ("INTERSECTS(TMOC('23/7x'), TMOC(1, 2, 3))", "'23/7x' is no time coverage"),
+        ("INTERSECTS(TMOC('62/7'), TMOC(1, 2, 3))", "0 to 61, not 62"),
+        ("INTERSECTS(TMOC('3/16'), TMOC(1, 2, 3))", "Order 3 has the time cells 0 to 15; 16 is none"),
+        ("TMOC(62, 1, 2)", "from 0 to 61, not 62"),
+        ("TMOC(5, 1e30, 2)", "is no Modified Julian date"),
+        ("TMOC(5, 'a', 2)", "takes two Modified Julian dates"),
+        ("TMOC(5)", "takes a time coverage as text"),
         ("ivo_healpix_indx(3, 1, 1)", 'Did you mean "ivo_healpix_index"?'),
     ],
 )
 def test_wrong_arguments_are_told(expression: str, sentence: str) -> None:
-    with pytest.raises(BindError) as fault:
+    with pytest.raises((BindError, UnsupportedError)) as fault:
         translate(f"SELECT {expression} FROM mini.kinds", CATALOGUE, DUCKDB)
     assert sentence in str(fault.value)
     assert fault.value.position is not None
@@ -491,6 +505,47 @@ def test_a_moment_that_is_constant_is_a_number_in_the_sql() -> None:
     """So that engines can prune row groups by it."""
     query = "SELECT visit FROM mini.visits WHERE hours > ivo_to_mjd('2004-03-26T22:00:00')"
     assert "53090.916666666664" in translate(query, CATALOGUE, DUCKDB).sql
+
+
+# Time coverages
+
+
+def test_time_coverages_meet_where_those_of_mocpy_do() -> None:
+    rng = np.random.default_rng(14)
+    starts = rng.uniform(56000, 56040, (120, 3))
+    stops = starts + rng.exponential(0.7, (120, 3))
+    orders = rng.integers(23, 34, 120)
+    maps = [
+        TimeMOC.from_time_ranges(
+            Time(a, format="mjd", scale="tdb"),
+            Time(b, format="mjd", scale="tdb"),
+            delta_t=TimeMOC.order_to_time_resolution(int(order)),
+        )
+        for a, b, order in zip(starts, stops, orders, strict=True)
+    ]
+    low, high = rng.uniform(56000, 56040, 120), rng.exponential(0.5, 120)
+    window = [
+        TimeMOC.from_time_ranges(
+            Time([a], format="mjd", scale="tdb"),
+            Time([a + b], format="mjd", scale="tdb"),
+            delta_t=TimeMOC.order_to_time_resolution(25),
+        )
+        for a, b in zip(low, high, strict=True)
+    ]
+    columns = {
+        "written": ("text", [one.to_string("ascii") for one in maps]),
+        "other": ("text", [one.to_string("ascii") for one in window]),
+        "t1": ("double", low),
+        "t2": ("double", low + high),
+    }
+    expected = [int(not one.intersection(other).empty()) for one, other in zip(maps, window, strict=True)]
+    assert 0 < sum(expected) < 120
+    assert evaluate("INTERSECTS(TMOC(written), TMOC(25, t1, t2))", columns) == expected
+    assert evaluate("INTERSECTS(TMOC(61, written), TMOC(other))", columns) == expected
+    coarse = [
+        int(not a.degrade_to_order(22).intersection(b).empty()) for a, b in zip(maps, window, strict=True)
+    ]
+    assert evaluate("INTERSECTS(TMOC(22, written), TMOC(other))", columns) == coarse
 
 
 # Aggregates and samples
