@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from app.ingest.cards import Cards
+from app.cards import Cards
 from app.ingest.cells import Heap, is_scalar_number, reals, values
 from app.ingest.errors import FileRejected
 from app.ingest.fitsfile import Data, FitsFile

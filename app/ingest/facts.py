@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.ingest.cards import Cards
+from app.cards import Cards
 from app.ingest.frames import CelestialFrame
 from app.ingest.times import MissionTime, time_factor
 from app.ingest.units import UnknownUnit, factor

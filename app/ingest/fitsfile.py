@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol
 
-from app.ingest.cards import CARD, Cards
+from app.cards import CARD, Cards
 from app.ingest.errors import FileRejected
 
 BLOCK = 2880

@@ -11,7 +11,7 @@ from astropy.coordinates import FK4, FK5, FK4NoETerms, Galactic, SkyCoord
 from astropy.time import Time
 from numpy.typing import NDArray
 
-from app.ingest.cards import Cards
+from app.cards import Cards
 from app.ingest.quiet import quiet
 
 Reals = NDArray[np.float64]

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.ingest.cards import to_integer
+from app.cards import to_integer
 from app.ingest.cells import values
 from app.ingest.errors import FileRejected
 from app.ingest.fitsfile import FitsFile, Hdu

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from app.ingest.cards import to_integer
+from app.cards import to_integer
 from app.ingest.discovery import Store
 from app.ingest.errors import FileRejected
 from app.ingest.fitsfile import sha256_of

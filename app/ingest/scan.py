@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.ingest.cards import Cards
+from app.cards import Cards
 from app.ingest.cells import is_scalar_number, reals, values
 from app.ingest.errors import FileRejected
 from app.ingest.eventlist import EventRoles

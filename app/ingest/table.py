@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adql import ColumnType
-from app.ingest.cards import Cards
+from app.cards import Cards
 from app.ingest.errors import FileRejected
 
 Rows = NDArray[np.void]

@@ -11,7 +11,7 @@ import numpy as np
 from astropy.time import Time, TimeDelta
 from numpy.typing import NDArray
 
-from app.ingest.cards import Cards
+from app.cards import Cards
 from app.ingest.quiet import quiet
 from app.ingest.units import UnknownUnit, factor
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
@@ -28,6 +29,8 @@ _LONGEST_HEADER = 16 << 20
 """Bytes before the rows: a thousand columns described at length need a tenth of it."""
 _TAG_BEFORE_ROWS = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:TABLEDATA|STREAM)(?:\s[^<>]*)?/?>")
 _SERIALIZATIONS = ("TABLEDATA", "BINARY", "BINARY2", "FITS")
+_TOLD = ("VOTABLE", "TABLE", "FIELD", *_SERIALIZATIONS, "STREAM", "TR")
+"""Elements that the parser tells of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Document:
         self._ended = False
         self._parser = etree.XMLPullParser(
             events=("start", "end"),
+            tag=[f"{{*}}{name}" for name in _TOLD],
             encoding="utf-8",
             resolve_entities=False,
             load_dtd=False,
@@ -92,7 +96,7 @@ class Document:
             name = local_name(element)
             if event == "start":
                 if element.getparent() is None:
-                    self._check_root(element, name)
+                    self._check_root(element)
                 elif name == "TABLE":
                     table = element
                 elif name == "FIELD":
@@ -142,6 +146,8 @@ class Document:
                 self.is_empty = is_tag and piece.endswith(b"/>")
                 self.is_plain = is_tag and not self.is_empty
                 yield from self._feed(piece)
+        with suppress(etree.XMLSyntaxError):
+            self._check_root(self._parser.close())
         raise self.intake.fault("It is cut off: the XML ends before its first table does.")
 
     def _pieces(self) -> Iterator[tuple[bytes, bool]]:
@@ -151,7 +157,11 @@ class Document:
         """
         new = self._content.read(_HEADER_PIECE)
         self._ended = not new
+        is_open = bool(self._rest) and b">" not in new and not self._ended
         self._rest += new
+        if is_open and len(self._rest) < _LONGEST_HEADER:
+            # Still within the tag that was kept; to search it each time would take long.
+            return
         while tag := _TAG_BEFORE_ROWS.search(self._rest):
             piece, self._rest = self._rest[: tag.end()], self._rest[tag.end() :]
             yield piece, True
@@ -172,12 +182,11 @@ class Document:
     def _pending(self) -> Iterator[Event]:
         return cast("Iterator[Event]", self._parser.read_events())
 
-    def _check_root(self, root: etree._Element, name: str) -> None:
+    def _check_root(self, root: etree._Element) -> None:
+        name = local_name(root)
         dtd = root.getroottree().docinfo.internalDTD
         if dtd is not None and any(True for _ in dtd.iterentities()):  # type: ignore[attr-defined]
             raise self.intake.fault("It declares XML entities, which are not accepted; write them out.")
-        if name.lower() == "html":
-            raise self.intake.fault("It is a page of HTML, perhaps one that tells of an error, and no table.")
         if name != "VOTABLE":
             raise self.intake.fault(f"It is XML, but not a VOTable: its root is {shown(name)}.")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from astropy.io.fits import Header
 
+from app.cards import Cards
 from app.uploads.content import size_of
 from app.uploads.field import Field
 from app.uploads.intake import Complaint, Intake, shown
@@ -90,81 +90,67 @@ def read_extension(content: BinaryIO, intake: Intake, *, extension: int | None) 
     """The table in the HDU of that number; the first one, if none is given."""
     number = 0
     while True:
-        header = _header(content, intake, number)
-        if header is None:
+        cards = _header(content, intake, number)
+        if cards is None:
             where = "no binary table" if extension is None else f"no binary table in its HDU {extension}"
             raise intake.fault(f"It is a FITS file with {where}.")
-        size = _data_size(header, intake)
-        wanted = number == extension if extension is not None else not header.get("ZIMAGE", False)
-        if wanted and header.get("XTENSION", "") in ("BINTABLE", "A3DTABLE"):
-            return _table(content, header, intake, size)
+        size = _data_size(cards, intake)
+        wanted = number == extension if extension is not None else not cards.is_true("ZIMAGE")
+        if wanted and cards.text("XTENSION") in ("BINTABLE", "A3DTABLE"):
+            return _table(content, cards, intake, size)
         content.seek(size + -size % _BLOCK, 1)
         number += 1
 
 
-def _header(content: BinaryIO, intake: Intake, number: int) -> Header | None:
+def _header(content: BinaryIO, intake: Intake, number: int) -> Cards | None:
     """The header that is next; None at the end of the file."""
     blocks = b""
     while True:
         block = content.read(_BLOCK)
         if not blocks and (not block or (number and not block.startswith(b"XTENSION"))):
             return None
+        if not number and not is_fits(block) and not blocks:
+            raise intake.fault("It is no FITS file: it does not begin with SIMPLE.")
         blocks += block
         cards = (block[place : place + 80] for place in range(0, len(block), 80))
         if any(card.startswith(b"END" + b" " * 5) for card in cards):
             break
         if len(block) < _BLOCK or len(blocks) > _MOST_BLOCKS * _BLOCK:
             raise intake.fault(f"The header of its HDU {number} does not end.")
-    try:
-        return Header.fromstring(blocks)
-    except (ValueError, KeyError, IndexError, OSError) as error:
-        raise intake.fault(f"The header of its HDU {number} cannot be read: {error}") from error
+    return Cards(blocks)
 
 
-def _whole(header: Header, keyword: str, intake: Intake, default: int | None = None) -> int:
-    value = _value(header, keyword, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**60:
-        raise intake.fault(f"Its header has {keyword}={shown(value)}, which is not a number from 0 up.")
+def _count(cards: Cards, keyword: str, intake: Intake, default: int | None = None) -> int:
+    value = cards.integer(keyword) if keyword in cards else default
+    if value is None or not 0 <= value < 2**60:
+        raise intake.fault(f"Its header has {keyword}={cards.text(keyword)[:40]}; it is a number from 0 up.")
     return value
 
 
-def _value(header: Header, keyword: str, default: Any = None) -> Any:
-    try:
-        return header.get(keyword, default)
-    except (ValueError, OSError):
-        # A card that is no FITS.
-        return default
-
-
-def _text(header: Header, keyword: str) -> str | None:
-    value = _value(header, keyword)
-    return None if value is None else str(value).strip() or None
-
-
-def _data_size(header: Header, intake: Intake) -> int:
+def _data_size(cards: Cards, intake: Intake) -> int:
     """Bytes of the data of an HDU, without padding (FITS 4.0 section 4.4.1)."""
-    naxis = _whole(header, "NAXIS", intake, 0)
+    naxis = _count(cards, "NAXIS", intake, 0)
     if not naxis or naxis > 999:
         return 0
-    size = abs(int(_value(header, "BITPIX", 8))) // 8 * _whole(header, "GCOUNT", intake, 1)
+    size = abs(cards.integer("BITPIX") or 8) // 8 * _count(cards, "GCOUNT", intake, 1)
     items = 1
     for axis in range(1, naxis + 1):
-        items *= _whole(header, f"NAXIS{axis}", intake)
-    return size * (items + _whole(header, "PCOUNT", intake, 0))
+        items *= _count(cards, f"NAXIS{axis}", intake)
+    return size * (items + _count(cards, "PCOUNT", intake, 0))
 
 
-def _table(content: BinaryIO, header: Header, intake: Intake, size: int) -> RawTable:
-    row_bytes, rows = (_whole(header, f"NAXIS{axis}", intake) for axis in (1, 2))
+def _table(content: BinaryIO, cards: Cards, intake: Intake, size: int) -> RawTable:
+    row_bytes, rows = (_count(cards, f"NAXIS{axis}", intake) for axis in (1, 2))
     there = size_of(content)
     if size > there:
         raise intake.fault(
             f"Its header announces {size:,} bytes of rows, but {there:,} follow: it is cut off, or lies."
         )
     intake.check_rows(rows)
-    columns = _columns(header, intake)
+    columns = _columns(cards, intake)
     if sum(column.width for column in columns) > row_bytes:
         raise intake.fault(f"Its columns are wider than the {row_bytes} bytes of its rows.")
-    heap_start = _whole(header, "THEAP", intake, row_bytes * rows)
+    heap_start = _count(cards, "THEAP", intake, row_bytes * rows)
     start = content.tell()
     content.seek(start + min(heap_start, size))
     heap = content.read(size - min(heap_start, size))
@@ -179,12 +165,12 @@ class _Extent:
     row_bytes: int
 
 
-def _columns(header: Header, intake: Intake) -> tuple[_Column, ...]:
-    count = _whole(header, "TFIELDS", intake, 0)
+def _columns(cards: Cards, intake: Intake) -> tuple[_Column, ...]:
+    count = _count(cards, "TFIELDS", intake, 0)
     intake.check_columns(count)
     columns, offset = [], 0
     for number in range(1, count + 1):
-        column = _column(header, number, offset, intake)
+        column = _column(cards, number, offset, intake)
         offset += column.width
         # A column of no width holds nothing (FITS 4.0 section 7.3.1).
         if column.width:
@@ -194,9 +180,9 @@ def _columns(header: Header, intake: Intake) -> tuple[_Column, ...]:
     return tuple(columns)
 
 
-def _column(header: Header, number: int, offset: int, intake: Intake) -> _Column:
-    name = _text(header, f"TTYPE{number}") or f"column_{number}"
-    written = _text(header, f"TFORM{number}") or ""
+def _column(cards: Cards, number: int, offset: int, intake: Intake) -> _Column:
+    name = cards.text(f"TTYPE{number}") or f"column_{number}"
+    written = cards.text(f"TFORM{number}")
     form = _TFORM.fullmatch(written)
     element = _ELEMENT.match(form["rest"]) if form and form["code"] in _DESCRIPTORS else None
     if form is None or (form["code"] in _DESCRIPTORS and element is None):
@@ -208,35 +194,35 @@ def _column(header: Header, number: int, offset: int, intake: Intake) -> _Column
         width = _DESCRIPTORS[descriptor] if repeat else 0
     else:
         width = cell_bytes(_DATATYPES[code], repeat)
-    null = _value(header, f"TNULL{number}")
     column = _Column(
         field=Field(
             name=name,
             datatype=_DATATYPES[code],
-            arraysize="*" if descriptor else _arraysize(header, number, code, repeat),
-            unit=_text(header, f"TUNIT{number}"),
-            ucd=_text(header, f"TUCD{number}"),
-            utype=_text(header, f"TUTYP{number}"),
-            description=_text(header, f"TCOMM{number}") or "",
+            arraysize="*" if descriptor else _arraysize(cards, number, code, repeat),
+            unit=cards.text(f"TUNIT{number}") or None,
+            ucd=cards.text(f"TUCD{number}") or None,
+            utype=cards.text(f"TUTYP{number}") or None,
+            description=cards.text(f"TCOMM{number}"),
         ),
         code=code,
         descriptor=descriptor,
         offset=offset,
         width=width,
-        scale=_number(header, f"TSCAL{number}", 1),
-        zero=_number(header, f"TZERO{number}", 0),
-        null=null if isinstance(null, int) and code in "BIJK" else None,
+        scale=_number(cards, f"TSCAL{number}", 1),
+        zero=_number(cards, f"TZERO{number}", 0),
+        null=cards.integer(f"TNULL{number}") if code in "BIJK" else None,
     )
     return _with_scaled_type(column)
 
 
-def _number(header: Header, keyword: str, default: float) -> float:
-    value = _value(header, keyword, default)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else default
+def _number(cards: Cards, keyword: str, default: int) -> float:
+    whole = cards.integer(keyword)
+    number = cards.number(keyword) if whole is None else whole
+    return default if number is None else number
 
 
-def _arraysize(header: Header, number: int, code: str, repeat: int) -> str | None:
-    dimensions = _TDIM.fullmatch(_text(header, f"TDIM{number}") or "")
+def _arraysize(cards: Cards, number: int, code: str, repeat: int) -> str | None:
+    dimensions = _TDIM.fullmatch(cards.text(f"TDIM{number}"))
     if dimensions is not None:
         lengths = [int(length) for length in dimensions[1].split(",")]
         if np.prod(lengths, dtype=object) == repeat and 0 not in lengths and len(lengths) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -13,6 +14,7 @@ from app.uploads.parameter import Part
 from app.uploads.table import RawTable
 
 _HEAD = 65_536
+_HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ def format_of(part: Part, content: BinaryIO, intake: Intake) -> TableFormat:
     head = head_of(content, _HEAD)
     if not head:
         raise intake.fault("It is empty.")
+    if _HTML.match(head):
+        raise intake.fault("It is a page of HTML, perhaps one that tells of an error, and no table.")
     media_type = part.media_type.partition(";")[0].strip().lower()
     extension = part.file_name.lower().removesuffix(".gz").rpartition(".")[2]
     for known in FORMATS:

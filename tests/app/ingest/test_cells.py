@@ -229,7 +229,7 @@ def test_tables_that_contradict_themselves_are_refused(
     path = table(tmp_path / "t.fits", fits.Column("X", "E", array=np.zeros(3, dtype="f4")))
     with fits.open(path) as hdus:
         cards = hdus[1].header.copy()
-    from app.ingest.cards import Cards  # noqa: PLC0415
+    from app.cards import Cards  # noqa: PLC0415
 
     for key, value in header.items():
         cards[key] = value

@@ -7,7 +7,7 @@ import pytest
 from astropy.coordinates import FK4, FK5, SkyCoord
 from astropy.io import fits
 
-from app.ingest.cards import Cards
+from app.cards import Cards
 from app.ingest.frames import GALACTIC, CelestialFrame, normalised, separation
 
 RANDOM = np.random.default_rng(3)

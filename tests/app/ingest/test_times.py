@@ -9,7 +9,7 @@ import pytest
 from astropy.io import fits
 from astropy.time import Time, TimeDelta
 
-from app.ingest.cards import Cards
+from app.cards import Cards
 from app.ingest.times import MissionTime, time_factor, to_iso
 from app.ingest.units import UnknownUnit
 

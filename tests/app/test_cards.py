@@ -10,7 +10,7 @@ from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ingest.cards import Cards, to_angle, to_integer, to_number
+from app.cards import Cards, to_angle, to_integer, to_number
 
 TEXTS = st.text(string.ascii_letters + string.digits + ' /&=+-.,;:()[]"', max_size=150)
 COMMENTS = st.text(string.ascii_letters + " &=/", max_size=100)
