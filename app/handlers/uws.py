@@ -49,8 +49,6 @@ _READ = ["GET", "HEAD"]
 _PRIVATE = {"cache-control": "private, no-store"}
 _XML = "application/xml"
 _VOTABLE = "application/x-votable+xml"
-_PAUSE = 0.25
-"""How much later than it could be one who waits is told that a job has begun [s]."""
 _WRITABLE = {"phase": "PHASE", "destruction": "DESTRUCTION", "executionduration": "EXECUTIONDURATION"}
 """Resource of a job -> the parameter that changes it (UWS 1.1 section 2.2.3)."""
 
@@ -260,10 +258,6 @@ async def _after_waiting(service: Service, job_id: str, request: Request, parame
     async with anyio.create_task_group() as group:
         group.start_soon(_leave_when_gone, request, group.cancel_scope)
         await jobs.wait(job, seconds=seconds)
-        job = await _asked(service, lambda: jobs.get(job_id))
-        if job.phase is Phase.EXECUTING:
-            # Most jobs end at once. A client that is told that one has begun asks again after a pause.
-            await jobs.wait(job, seconds=min(seconds, _PAUSE))
         group.cancel_scope.cancel()
     return await _asked(service, lambda: jobs.get(job_id))
 

@@ -30,6 +30,8 @@ CONTROLS = frozenset({"PHASE", "ACTION", "DESTRUCTION", "EXECUTIONDURATION", "WA
 _RUN_ID = "RUNID"
 _LISTED = 1000
 """Most jobs of a list."""
+_PAUSE = 0.25
+"""How much later than it could be one who waits is told that a job has begun [s]."""
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _NUMBER = re.compile(r"\s*\+?(\d{1,18})\s*", re.ASCII)
 # XML 1.0 section 2.2, production Char: what a job document could not say.
@@ -290,9 +292,15 @@ class Jobs:
         return result, path
 
     async def wait(self, job: Job, *, seconds: float) -> None:
-        """Return when the job has left the phase it was in, or the time is over."""
+        """Return when the job has left the phase it was in, or the time is over.
+
+        That a job has begun is told a little later than it could be: most end at once then, and a client
+        who is told of the beginning pauses before it asks again (pyvo for a second or more).
+        """
         if job.phase.is_active and seconds > 0:
             await self._watch.wait(job.id, job.phase, seconds=seconds)
+            if job.phase is not Phase.EXECUTING:
+                await self._watch.wait(job.id, Phase.EXECUTING, seconds=min(seconds, _PAUSE))
 
     def patience(self, text: str | None) -> float:
         """Time that WAIT asks for, at most the longest [s]; a negative number asks for the longest.
