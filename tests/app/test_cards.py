@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from app.cards import Cards, to_angle, to_integer, to_number
 
 TEXTS = st.text(string.ascii_letters + string.digits + ' /&=+-.,;:()[]"', max_size=150)
+KEYS = st.text(string.ascii_uppercase, min_size=1, max_size=8).filter(
+    lambda key: key not in ("END", "COMMENT", "HISTORY", "CONTINUE", "HIERARCH", "SIMPLE", "XTENSION")
+)
 COMMENTS = st.text(string.ascii_letters + " &=/", max_size=100)
 VALUES = st.one_of(
     st.integers(-(2**60), 2**60),
@@ -26,7 +29,7 @@ def cards_of(header: fits.Header) -> Cards:
     return Cards(header.tostring(padding=False).encode("ascii"))
 
 
-@given(st.dictionaries(st.text(string.ascii_uppercase, min_size=1, max_size=8), VALUES, max_size=8), COMMENTS)
+@given(st.dictionaries(KEYS, VALUES, max_size=8), COMMENTS)
 def test_values_are_those_that_astropy_wrote(values: dict[str, object], comment: str) -> None:
     header = fits.Header()
     with warnings.catch_warnings():
@@ -37,8 +40,6 @@ def test_values_are_those_that_astropy_wrote(values: dict[str, object], comment:
         expected = fits.Header.fromstring(block.decode())
         cards = Cards(block)
         for key in values:
-            if key in ("END", "COMMENT", "HISTORY", "CONTINUE", "HIERARCH"):
-                continue
             value = expected[key]
             if isinstance(value, bool):
                 assert cards.is_true(key) == value
