@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import socket
 from collections.abc import Iterable
@@ -11,12 +12,15 @@ from pathlib import Path
 
 from app.lake.durable import make_folder
 
+_NAME = re.compile(r"\d+-[0-9a-f]{12}", re.ASCII)
+"""What follows the name of the machine in that of a process."""
+
 
 class Presence:
     """A lock that the operating system frees when the process ends, however it ends.
 
-    The leases of jobs tell of a process that has died, too, but later, and so they are for processes of
-    other machines only.
+    The leases of jobs tell of a process that has died, too, but later. They are for processes of other
+    machines, whose locks a shared folder may not show.
 
     Parameters
     ----------
@@ -25,7 +29,8 @@ class Presence:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.name = f"{socket.gethostname()[:60]}-{os.getpid()}-{secrets.token_hex(6)}"
+        self._machine = f"{socket.gethostname()[:60]}-"
+        self.name = f"{self._machine}{os.getpid()}-{secrets.token_hex(6)}"
         """Name of this process, never used before."""
         self._folder = folder
         make_folder(folder)
@@ -45,7 +50,7 @@ class Presence:
         return self._folder / f"{name}.lock"
 
     def _has_ended(self, name: str) -> bool:
-        if "/" in name or not self._path(name).is_file():
+        if not _NAME.fullmatch(name.removeprefix(self._machine)) or not self._path(name).is_file():
             return False
         descriptor = _open(self._path(name))
         try:

@@ -49,6 +49,8 @@ from app.uws.tables import JOBS, NewerTables, migrate
 
 _BUSY = 20.0
 """Longest wait for another writer of the same database [s]."""
+_CONNECT = 10
+"""Longest time to reach a database server [s]."""
 _MANY = 500
 """Names in one IN (...)."""
 
@@ -362,7 +364,8 @@ def _answering() -> Iterator[None]:
 
 def _open(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=16)
+        patience = {"connect_timeout": _CONNECT} if url.get_backend_name() == "postgresql" else {}
+        return create_engine(url, connect_args=patience, pool_pre_ping=True, pool_size=8, max_overflow=16)
     if url.database:
         make_folder(Path(url.database).absolute().parent)
     engine = create_engine(url, connect_args={"timeout": _BUSY}, pool_size=8, max_overflow=16)
