@@ -9,11 +9,18 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.realhive.server import HiveServer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 JDK_PACKAGE = "openjdk-17-jdk-headless"
+
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("new", deadline=None, print_blob=True)
+settings.load_profile("same")
+# The suite draws the same examples each time, so that a change is judged and not the day;
+# `pytest --hypothesis-profile=new` goes and looks for others.
 
 
 def find_dl3() -> Path | None:

@@ -61,6 +61,11 @@ factors = st.tuples(
 )
 
 
+def within_doubles(*parts: tuple[str, Fraction | int]) -> bool:
+    """Whether a double holds the size of every product of some of the parts, as astropy needs."""
+    return sum(abs(math.log10(float(parse(symbol).size)) * power) for symbol, power in parts) < 250
+
+
 def written(parts: list[tuple[str, Fraction | int]]) -> str:
     def one(symbol: str, power: Fraction | int) -> str:
         if power == 1:
@@ -74,6 +79,7 @@ def written(parts: list[tuple[str, Fraction | int]]) -> str:
 @settings(max_examples=300, deadline=None)
 def test_products_of_powers_are_read_as_astropy_reads_them(parts: list[tuple[str, Fraction | int]]) -> None:
     text = written(parts)
+    assume(within_doubles(*parts))
     mine, theirs = parse(text, strict=True), astropy_unit(text)
     assert same(str(mine), text)
     back = astropy_unit(str(mine))
@@ -88,6 +94,7 @@ def test_products_of_powers_are_read_as_astropy_reads_them(parts: list[tuple[str
 def test_units_of_products_and_quotients_are_those_of_astropy(
     left: list[tuple[str, Fraction | int]], right: list[tuple[str, Fraction | int]]
 ) -> None:
+    assume(within_doubles(*left, *right))
     first, second = written(left), written(right)
     for power, expected in (
         (1, astropy_unit(first) * astropy_unit(second)),
