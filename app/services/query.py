@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -20,7 +21,7 @@ from app.engines.base import Engine, Session
 from app.errors import QueryQueueFull
 from app.formats import Choice, Info, Provenance
 from app.results import ResultStream, limited
-from app.uploads import UploadLoader, UploadSource
+from app.uploads import LoadedUploads, UploadLoader, UploadSource
 
 LOG = logging.getLogger("gammahub.query")
 
@@ -53,8 +54,15 @@ class Queries:
         self.uploads = UploadLoader(config)
         self._places = threading.BoundedSemaphore(config.open_queries)
 
-    def start(self, query: Query) -> QueryRun:
+    def start(self, query: Query, loaded: LoadedUploads | None = None) -> QueryRun:
         """A run of the query that begins to work when its first chunk is asked for.
+
+        Parameters
+        ----------
+        query
+            What is asked.
+        loaded
+            Its tables, if they are loaded already; they stay so until the run is closed.
 
         Raises
         ------
@@ -67,7 +75,7 @@ class Queries:
                 retry_after=10,
                 hint="Try again in 10 s.",
             )
-        return QueryRun(self, query, release=self._places.release)
+        return QueryRun(self, query, loaded, release=self._places.release)
 
     def row_limit(self, text: str, maxrec: int | None) -> int:
         """Most rows of a result.
@@ -144,8 +152,11 @@ class QueryRun:
     One thread at a time asks for chunks; any thread may cancel. It must be closed.
     """
 
-    def __init__(self, queries: Queries, query: Query, *, release: Callable[[], None]) -> None:
+    def __init__(
+        self, queries: Queries, query: Query, loaded: LoadedUploads | None, *, release: Callable[[], None]
+    ) -> None:
         self.query = query
+        self._loaded = loaded
         self._queries = queries
         self._release = release
         self._lock = threading.Lock()
@@ -190,7 +201,7 @@ class QueryRun:
         LOG.debug("query %r", query.text)
         maxrec = self.maxrec = queries.row_limit(query.text, query.maxrec)
         with (
-            queries.uploads.load(query.uploads, stopped=lambda: self._cancelled) as loaded,
+            self._tables() as loaded,
             queries.engine.session(
                 loaded.tables, timeout=query.timeout or queries.config.sync_timeout
             ) as session,
@@ -212,6 +223,11 @@ class QueryRun:
             time.monotonic() - begun,
             len(query.text),
         )
+
+    def _tables(self) -> AbstractContextManager[LoadedUploads]:
+        if self._loaded is not None:
+            return nullcontext(self._loaded)
+        return self._queries.uploads.load(self.query.uploads, stopped=lambda: self._cancelled)
 
     def _count(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -11,9 +12,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from app.lake.durable import make_folder, sync_folder
+from app.uws.inputs import Incoming, Input
 from app.uws.job import Job, Result
 
 _INPUTS = "inputs"
+_PIECE = 2**20
+"""Bytes that are copied at a time."""
 _STRAY = 3600.0
 """Age from which a folder without a job is a leftover, and not that of a job being made [s]."""
 
@@ -41,6 +45,28 @@ class JobFiles:
     def inputs(self, id_: str) -> Path:
         """Folder of what came with a job, such as uploaded tables; it stays as long as the job. Not made."""
         return self.folder(id_) / _INPUTS
+
+    def input(self, id_: str, one: Input) -> Path:
+        """File of an input."""
+        return self.inputs(id_) / one.file
+
+    def take(self, id_: str, incoming: Incoming) -> Input:
+        """Keep a file with a job, under a name of ours; it is on the disk when this returns."""
+        folder, name = self.inputs(id_), secrets.token_hex(16)
+        incoming.content.seek(0)
+        make_folder(folder)
+        with (folder / name).open("wb") as file:
+            shutil.copyfileobj(incoming.content, file, _PIECE)
+            file.flush()
+            os.fsync(file.fileno())
+            size = file.tell()
+        sync_folder(folder)
+        return Input(incoming.name, name, size, incoming.media_type, incoming.file_name)
+
+    def drop(self, id_: str, inputs: Collection[Input]) -> None:
+        """Remove inputs that the job has no longer."""
+        for one in inputs:
+            self.input(id_, one).unlink(missing_ok=True)
 
     def workspace(self, job: Job) -> Path:
         """Folder of one run of a job, for it to work in; made."""
