@@ -163,7 +163,7 @@ def _text_type(type_: ColumnType, values: pa.ChunkedArray) -> ColumnType:
                 longest = max(longest, (pc.max(pc.binary_length(utf16(text))).as_py() or 0) // 2)
     size = Field("", datatype, type_.arraysize).count
     arraysize = "*" if size is not None and longest > size else type_.arraysize
-    return ColumnType(datatype, arraysize or ("1" if arraysize is None else arraysize), type_.xtype)
+    return ColumnType(datatype, arraysize, type_.xtype)
 
 
 def _timestamps(type_: ColumnType, values: pa.ChunkedArray) -> tuple[ColumnType, pa.ChunkedArray, str]:
