@@ -14,6 +14,7 @@ import uvicorn
 from app.config import Config
 from app.factory import Service
 from app.main import create_app
+from tests.support.eventually import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def serve(config: Config) -> Iterator[LiveServer]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENCE
         while not server.started:
             if not thread.is_alive() or time.monotonic() > until:
                 raise RuntimeError("the server has not started")
@@ -50,5 +51,5 @@ def serve(config: Config) -> Iterator[LiveServer]:
         yield LiveServer(f"http://127.0.0.1:{port}", app.state.service)
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(PATIENCE)
         listener.close()
