@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from adql import casts, core, crossmatch, geometry, healpix
 from adql.core import BOOLEAN, Expr, Field, Literal, Op, conjuncts, constant
-from adql.errors import LimitError
+from adql.errors import LimitError, UnsupportedError
 from adql.facts import (
     COMPARISONS,
     Inside,
@@ -24,6 +24,7 @@ from adql.facts import (
     spatial,
 )
 from adql.geometry import Shape
+from adql.limits import Limits
 from adql.pruning import Region, Restriction
 from adql.schema import Table
 from adql.types import INT, LONG, STRING
@@ -33,12 +34,12 @@ MAX_EXPANDED = 200_000
 """Bound on the size of the SQL that nested functions may grow to; each writes its argument more than once."""
 
 
-def lower(query: core.Query, *, maxrec: int | None = None) -> core.Query:
+def lower(query: core.Query, *, maxrec: int | None = None, limits: Limits = Limits()) -> core.Query:
     """The query with geometry lowered, tables restricted and the outer limit set to ``maxrec + 1``.
 
     One row more than allowed tells an overflow (TAP 1.1 section 2.7.4).
     """
-    lowered = _Lowering(query).root(query)
+    lowered = _Lowering(query, limits).root(query)
     if maxrec is None:
         return lowered
     limit = maxrec + 1
@@ -48,7 +49,8 @@ def lower(query: core.Query, *, maxrec: int | None = None) -> core.Query:
 class _Lowering:
     """Lowers one query; holds what is shared by all its parts."""
 
-    def __init__(self, query: core.Query) -> None:
+    def __init__(self, query: core.Query, limits: Limits) -> None:
+        self.allowance = geometry.Allowance(limits.cells)
         self.tables: dict[str, Table] = {}
         """Alias -> table, of the tables met so far; aliases are unique in a query."""
         self.queries = {item.name: item.query for item in query.common}
@@ -180,21 +182,21 @@ class _Lowering:
 
     def _met(self, name: str, shapes: tuple[Shape, Shape]) -> geometry.Condition:
         """The condition of CONTAINS or INTERSECTS; cells of positions are columns where there are some."""
+        if not any(map(geometry.is_of_cells, shapes)):
+            return _RELATIONS[name](*shapes)
         first, second = shapes
-        if isinstance(first, geometry.Moc):
+        if name == "intersects" and isinstance(first, geometry.Moc):
             first, second = second, first
         if isinstance(first, geometry.Point) and isinstance(second, geometry.Moc):
             return self._in_coverage(first.position, second)
-        condition = _RELATIONS[name](*shapes)
-        if isinstance(condition, Expr) and any(isinstance(each, _MADE_OF_CELLS) for each in shapes):
-            return self._with_cells(condition)
-        return condition
+        condition = _CELL_RELATIONS[name](first, second, self.allowance)
+        return self._with_cells(condition) if isinstance(condition, Expr) else condition
 
     def _in_coverage(self, position: geometry.Position, moc: geometry.Moc) -> geometry.Condition:
         """The condition that a position lies in a MOC: ranges of the table's cells, if it has them."""
         stored = self._sky_column(geometry.expression(position.lon), geometry.expression(position.lat))
         if stored is None or not moc.ranges or moc.order > stored[1]:
-            condition = geometry.contains(geometry.Point(position), moc)
+            condition = geometry.cells_contain(geometry.Point(position), moc, self.allowance)
             return self._with_cells(condition) if isinstance(condition, Expr) else condition
         column, order = stored
         return geometry.in_ranges(column, moc.at(order))
@@ -370,7 +372,24 @@ class _Lowering:
         return self._shape(first, "i"), self._shape(second, "j")
 
     def _shape(self, expr: Expr, variable: str = "i") -> Shape:
-        return geometry.shape_of(self._geometry(expr), variable)
+        shape = geometry.shape_of(self._geometry(expr), variable)
+        return self._drawn(shape.order, shape.shape) if isinstance(shape, geometry.Covered) else shape
+
+    def _drawn(self, order: int, shape: Shape | geometry.Covered) -> Shape:
+        """The cells of an order that a shape overlaps."""
+        if isinstance(shape, geometry.Covered):
+            shape = self._drawn(shape.order, shape.shape)
+        match shape:
+            case geometry.Moc():
+                return shape.of(order, whole=False)
+            case geometry.CellOf(finest, position) if order <= finest:
+                return geometry.CellOf(order, position)
+            case geometry.Circle() | geometry.Polygon() if (patch := geometry.patch_of(shape)) is not None:
+                return self.allowance.cover(order, patch)
+        raise UnsupportedError(
+            f"MOC of a {geometry.word_for(shape)} that hangs on the row is not offered: "
+            "MOC(order, POINT(...)) is."
+        )
 
     def _position(self, expr: Expr) -> geometry.Position:
         shape = self._shape(expr)
@@ -431,7 +450,7 @@ class _Lowering:
 
 _RELATIONS = {"contains": geometry.contains, "intersects": geometry.intersects}
 
-_MADE_OF_CELLS = (geometry.Moc, geometry.CellOf)
+_CELL_RELATIONS = {"contains": geometry.cells_contain, "intersects": geometry.cells_meet}
 
 _LOWERED = frozenset(["contains", "intersects", "distance", "coordinate", "area", "geometry_text", "healpix"])
 

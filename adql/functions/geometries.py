@@ -8,11 +8,23 @@ from dataclasses import replace
 
 from adql import healpix
 from adql.coercion import NULL_TYPE, converted
-from adql.core import BOOLEAN, Expr, Literal, Op, constant
+from adql.core import BOOLEAN, Expr, Literal, Op, constant, walk
 from adql.errors import BindError, UnsupportedError
 from adql.functions import coverages
 from adql.functions.base import Function, Maker
-from adql.geometry import MOC, REGION, moc_of_text, outline, read_dali, read_region
+from adql.geometry import (
+    MOC,
+    REGION,
+    Circle,
+    Polygon,
+    moc_of_text,
+    outline,
+    patch_of,
+    read_dali,
+    read_region,
+    shape_of,
+    word_for,
+)
 from adql.types import CIRCLE, DOUBLE, INT, POINT, POLYGON, STRING
 from adql.values import Value, integer, text, to_double
 
@@ -158,8 +170,10 @@ def geometry(value: Value, function: str) -> Expr:
     BindError
         Raised if it is none.
     """
+    if value.type.xtype == "moc":
+        _check_moc(value)
     if value.type.xtype in ("point", "circle", "polygon", "moc"):
-        return Op(MOC, "moc", (value.expr,)) if _is_bare_moc(value) else value.expr
+        return value.expr
     if value.type.is_geometry and isinstance(value.expr, Op) and value.expr.name == "region":
         return value.expr
     if value.type.datatype in ("char", "unicodeChar") and _tells_region(value):
@@ -177,10 +191,19 @@ def geometry(value: Value, function: str) -> Expr:
     )
 
 
-def _is_bare_moc(value: Value) -> bool:
-    return value.type.xtype == "moc" and not (
-        isinstance(value.expr, Op) and value.expr.name in ("moc", "moc_of")
-    )
+def _check_moc(value: Value) -> None:
+    """Refuse a MOC that only the rows tell.
+
+    Raises
+    ------
+    UnsupportedError
+        Raised for a column or an expression of MOCs.
+    """
+    if not (isinstance(value.expr, Op) and value.expr.name in ("moc", "moc_of")):
+        raise UnsupportedError(
+            f"A MOC that each row tells ({value.name or 'an expression'}) can be selected, not compared: "
+            "write it as MOC('4/12-15 5/6') or MOC(order, geometry) where it is asked for."
+        )
 
 
 def _tells_region(value: Value) -> bool:
@@ -250,22 +273,31 @@ def _moc(args: tuple[Value, ...]) -> Value:
     if not isinstance(order, int) or not 0 <= order <= healpix.MAX_ORDER:
         raise BindError(f"The order of a MOC is a number from 0 to {healpix.MAX_ORDER}.")
     shape = geometry(args[1], "MOC")
+    if any(isinstance(node, Literal) and node.value is None for node in walk(shape)):
+        return _coverage_of(order, point(Literal(DOUBLE, None), Literal(DOUBLE, None)))
     if shape.type.xtype == "point":
         place = point_coordinates(shape)
         lon, lat = map(constant, place)
         if isinstance(lon, int | float) and isinstance(lat, int | float):
             return _coverage(text(f"{order}/{healpix.index(order, lon, lat)}"))
         return _coverage_of(order, point(*place))
-    raise UnsupportedError("MOC of a geometry other than a POINT is not offered yet.")
+    if shape.type.xtype != "moc":
+        drawn = shape_of(shape)
+        if not isinstance(drawn, Circle | Polygon) or patch_of(drawn) is None:
+            raise UnsupportedError(
+                f"MOC(order, geometry) of a {word_for(drawn)} is offered where the geometry is constant; "
+                "of what hangs on the rows of a table, MOC(order, POINT(...)) is."
+            )
+    return _coverage_of(order, shape)
 
 
 def _coverage(written: Expr) -> Value:
     return Value(Op(MOC, "moc", (written,)), "moc", "Coverage map, ICRS", None, "pos.outline;obs.field")
 
 
-def _coverage_of(order: int, place: Expr) -> Value:
+def _coverage_of(order: int, shape: Expr) -> Value:
     return Value(
-        Op(MOC, "moc_of", (integer(order), place)), "moc", "Coverage map, ICRS", None, "pos.outline;obs.field"
+        Op(MOC, "moc_of", (integer(order), shape)), "moc", "Coverage map, ICRS", None, "pos.outline;obs.field"
     )
 
 
