@@ -186,10 +186,11 @@ class _HastyStream(httpcore.NetworkStream):
         """The next bytes."""
         while True:
             self.intake.check_stopped()
+            patience = min(_left(self.deadline), _LOOK)
             try:
-                return self.stream.read(max_bytes, timeout=min(_left(self.deadline), _LOOK))
+                return self.stream.read(max_bytes, timeout=patience)
             except httpcore.ReadTimeout:
-                # Nothing has come, and nothing is lost; when the time is over, _left tells.
+                # Nothing has come, and nothing is lost.
                 continue
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:

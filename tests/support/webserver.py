@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,9 +27,16 @@ class Answer:
 
 
 class WebServer:
-    """Serves ``answers`` on a free port of this machine, while the block lasts."""
+    """Serves ``answers`` on a free port of this machine, while the block lasts.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    context
+        For https, if it is to speak that.
+    """
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self._scheme = "http" if context is None else "https"
         self.answers: dict[str, Answer] = {}
         self.asked: list[str] = []
         """Paths that were asked for."""
@@ -40,6 +48,10 @@ class WebServer:
         self._closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
+        # A client that hangs up before it has said anything is none to print a traceback for.
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        if context is not None:
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
@@ -50,7 +62,7 @@ class WebServer:
     @property
     def url(self) -> str:
         """Without a slash at its end."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> WebServer:
         self._thread.start()

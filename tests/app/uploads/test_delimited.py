@@ -235,6 +235,7 @@ def test_what_the_service_writes_as_ecsv_comes_back():
 
 
 HEADER = "# %ECSV 1.0\n# ---\n"
+PAIR = HEADER + "# datatype: [{name: a, datatype: string, subtype: 'int32[2]'}]\na\n"
 
 
 @pytest.mark.parametrize(
@@ -249,9 +250,9 @@ HEADER = "# %ECSV 1.0\n# ---\n"
         (HEADER + "# datatype: [{name: a, datatype: int32}]\na\nx\n", 'row 1, column "a": "x" is not an int'),
         (HEADER + "# delimiter: ';'\n# datatype: [{name: a, datatype: int32}]\na\n1\n", 'delimiter ";"'),
         (HEADER + "# datatype: [{name: a, datatype: complex64}]\na\nx\n", "complex number"),
-        (HEADER + "# datatype: [{name: a, datatype: string, subtype: 'int32[2]'}]\na\n[1]\n", "1 items"),
-        (HEADER + "# datatype: [{name: a, datatype: string, subtype: 'int32[2]'}]\na\n{}\n", "in JSON"),
-        (HEADER + "# datatype: [{name: a, datatype: string, subtype: 'int32[2]'}]\na\n" + "[" * 90000, "in JSON"),
+        (PAIR + "[1]\n", "1 items"),
+        (PAIR + "{}\n", "in JSON"),
+        (PAIR + "[" * 90000, "in JSON"),
         (HEADER + "# a: " + "[" * 20000 + "\na\n1\n", "is not YAML"),
         (HEADER + "# a: &a {<<: *a}\n# datatype: []\na\n1\n", ""),
         (HEADER + "# a: !!python/object/apply:os.system ['x']\n# datatype: []\na\n1\n", ""),

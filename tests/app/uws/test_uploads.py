@@ -316,11 +316,13 @@ def test_tables_outlive_a_server_that_is_killed(new_home: Path):
             pending = make(http, files={"t": votable()}, UPLOAD="t,param:t")
         server.kill()
     path = f"/tap/async/{pending.rpartition('/')[2]}"
-    with ServerProcess(new_home, job_slots=1, threads=1) as server:
-        with httpx.Client(base_url=server.url, timeout=30) as http:
-            http.post(f"{path}/phase", data={"PHASE": "RUN"})
-            assert rows(http, path) == ROWS
-            assert fact(read(http, path), "attempt") == "1"
-            assert http.get(f"{path}/parameters/t").content == votable()
-            http.delete(path)
+    with (
+        ServerProcess(new_home, job_slots=1, threads=1) as server,
+        httpx.Client(base_url=server.url, timeout=30) as http,
+    ):
+        http.post(f"{path}/phase", data={"PHASE": "RUN"})
+        assert rows(http, path) == ROWS
+        assert fact(read(http, path), "attempt") == "1"
+        assert http.get(f"{path}/parameters/t").content == votable()
+        http.delete(path)
     assert [found for found in (new_home / "jobs").rglob("*") if found.is_file()] == []
