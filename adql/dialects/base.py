@@ -39,6 +39,8 @@ class Dialect:
     is_full: bool = True
     """False for an engine that sorts by selected columns only, knows HAVING with GROUP BY only and joins from
     left to right only."""
+    most_rows: int = 2**31 - 1
+    """Greatest sum of LIMIT and OFFSET."""
 
     def render(self, query: core.Query, *, scan: Scan | None = None) -> str:
         """The SQL of a query, one SELECT.
@@ -102,15 +104,18 @@ class _Writer:
         inner = f"({self._body(query.body, query.hidden)}) AS {self._name(f'q{next(self._numbers)}')}"
         if self.dialect.is_full:
             return f"SELECT {names} FROM {inner} ORDER BY {order}"
-        sorted_ = f"SELECT * FROM {inner} ORDER BY {order}{self._limit(query) or f' LIMIT {_MOST}'}"
+        cut = self._limit(query) or f" LIMIT {self.dialect.most_rows}"
+        sorted_ = f"SELECT * FROM {inner} ORDER BY {order}{cut}"
         return f"SELECT {names} FROM ({sorted_}) AS {self._name(f'q{next(self._numbers)}')}"
 
     def _limit(self, query: core.Query) -> str:
         if query.limit is None and query.offset is None:
             return ""
-        limit = query.limit if query.limit is not None else _MOST - (query.offset or 0)
-        offset = f" OFFSET {query.offset}" if query.offset else ""
-        return f" LIMIT {limit}{offset}"
+        most, offset = self.dialect.most_rows, query.offset or 0
+        if offset > most:
+            raise UnsupportedError(f"An OFFSET above {most} is not offered on {self.dialect.name}.")
+        limit = most - offset if query.limit is None else min(query.limit, most - offset)
+        return f" LIMIT {limit}" + (f" OFFSET {offset}" if offset else "")
 
     def _body(self, body: core.Body, hidden: tuple[core.Item, ...]) -> str:
         if isinstance(body, core.SetOperation):
@@ -295,9 +300,6 @@ _SPOKEN = {
     "let": "A region in a text column, or a mission time in UTC that counts from a column,",
 }
 """What to call an operation that has no name of its own in ADQL."""
-
-_MOST = 2**31 - 1
-"""Greatest sum of LIMIT and OFFSET that all engines take."""
 
 _JOINS = {
     "inner": "INNER JOIN",

@@ -52,6 +52,7 @@ def _histogram(value: str, *edges: str) -> str:
 DUCKDB = Dialect(
     name="duckdb",
     quote='"',
+    most_rows=2**63 - 1,
     types={
         "boolean": "BOOLEAN",
         "unsignedByte": "UTINYINT",

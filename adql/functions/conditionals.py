@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from adql.coercion import common_type, converted
+from adql.coercion import NULL_TYPE, common_type, converted
 from adql.core import Op
+from adql.errors import BindError
 from adql.functions.base import Function
 from adql.values import Value, computed, merged
 
 
 def _coalesce(args: tuple[Value, ...]) -> Value:
+    if all(arg.type == NULL_TYPE for arg in args):
+        raise BindError("COALESCE needs a value that is not the word NULL.")
     common = common_type([arg.type for arg in args])
     expr = Op(common, "coalesce", tuple(converted(arg.expr, common) for arg in args))
     return merged(args, expr)
