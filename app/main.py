@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse, Response
 
+from app.compression import Gzip
 from app.config import Config
 from app.factory import Service, make_service
 from app.handlers import pages, tap, uws, vosi
@@ -53,6 +54,7 @@ def assemble(service: Service) -> FastAPI:
     app.add_exception_handler(HTTPException, _tell_plainly)
     # The last to be added is the first that a request meets.
     app.add_middleware(FaultTeller)
+    app.add_middleware(Gzip)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],

@@ -174,6 +174,17 @@ class _Loader(yaml.CSafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def read_yaml(path: Path) -> Any:
+    """What a YAML file holds.
+
+    Raises
+    ------
+    yaml.YAMLError
+        Raised if it is not YAML, or gives a key twice.
+    """
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a safe one)
+
+
 def read_description(path: Path) -> SchemaDescription:
     """The schema that a YAML file describes, its form checked.
 
@@ -183,7 +194,7 @@ def read_description(path: Path) -> SchemaDescription:
         Raised if the file is not YAML or not of the form of :class:`SchemaDescription`.
     """
     try:
-        document: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a safe one)
+        document = read_yaml(path)
         return SchemaDescription.model_validate(document)
     except yaml.YAMLError as error:
         raise CatalogueError(f"{path.name}: not YAML: {error}") from error

@@ -71,6 +71,7 @@ def test_the_endpoints_are_those_of_tap_and_vosi():
         "ivo://ivoa.net/std/VOSI#capabilities": [("std", "1.0", f"{base}/capabilities", "full")],
         "ivo://ivoa.net/std/VOSI#availability": [("std", "1.0", f"{base}/availability", "full")],
         "ivo://ivoa.net/std/VOSI#tables-1.1": [("std", "1.0", f"{base}/tables", "full")],
+        "ivo://ivoa.net/std/DALI#examples": [(None, "1.0", f"{base}/examples", "full")],
     }
 
 

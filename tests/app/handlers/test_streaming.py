@@ -115,7 +115,7 @@ def test_client_that_takes_its_time_is_not_cut_off(hasty):
     ) as answer:
         content = io.BytesIO()
         begun = time.monotonic()
-        for chunk in answer.iter_raw(262_144):
+        for chunk in answer.iter_bytes(262_144):
             content.write(chunk)
             time.sleep(0.1)
     assert time.monotonic() - begun > 1.5
