@@ -82,8 +82,8 @@ def _type(element: etree._Element, name: str, intake: Intake) -> tuple[str, str]
         raise intake.fault(
             f"its arraysize {shown(arraysize)} is not of the form 3, *, 3*, 3x2 or 3x*.", column=name
         )
-    if arraysize == "1" and datatype not in ("char", "unicodeChar"):
-        # Few who write so mean an array of one item.
+    if arraysize == "1":
+        # Few who write so mean an array of one item, and none may (VOTable 1.3, erratum 3).
         arraysize = ""
     return datatype, arraysize
 
