@@ -496,11 +496,14 @@ FUNCTIONS: tuple[Function, ...] = (
         "MOC",
         ("any", "any?"),
         _moc,
-        "Coverage map from its text, or of an order and a geometry",
+        "Coverage map from its text, or of the HEALPix cells of an order (0 to 29, a constant) that overlap "
+        "a geometry: of a constant one, or of a POINT of each row",
         "MOC(coverage TEXT) -> MOC",
         "udf",
         "CONTAINS(POINT(45, 41.8), MOC('0/0 1/9'))",
         1,
         ("MOC(order INTEGER, geo GEOMETRY) -> MOC",),
+        # The cells that mocpy 0.21 gives.
+        (("MOC(4, CIRCLE(10, 20, 3))", "4/1235 1238 1241 1243-1244 1246"),),
     ),
 )

@@ -315,6 +315,7 @@ FUNCTIONS: tuple[Function, ...] = (
         "ivo_healpix_index(17, 1, 1)",
         81609757711,
         ("ivo_healpix_index(hpxOrder INTEGER, point POINT) -> BIGINT",),
+        (("ivo_healpix_index(17, POINT(1, 1))", 81609757711),),
     ),
     Function(
         "ivo_healpix_center",

@@ -13,7 +13,7 @@ from adql.core import BOOLEAN, Expr, Literal, Op
 from adql.errors import UnsupportedError
 from adql.geometry.coverage import Allowance, Area, Disc, cells_in, covers, lies_in, meets, patch_of
 from adql.geometry.moc import Moc
-from adql.geometry.scalars import Condition, expression
+from adql.geometry.scalars import Condition, expression, some
 from adql.geometry.shapes import CellOf, Circle, Point, Polygon, Shape, word_for
 from adql.geometry.vectors import Position
 from adql.types import LONG
@@ -119,13 +119,32 @@ def _holds(shape: Shape, position: Position) -> Condition:
 
 
 def _is_among(cell: CellOf, moc: Moc) -> Condition:
-    """True if the cell of a position is one of a MOC of the same order."""
-    return in_ranges(cell_of(cell.order, cell.position), moc.ranges) if moc.ranges else False
+    """True if the cell of a position is one of a MOC of the same order.
+
+    The cell is a long expression where no column holds it: it stands here once for each order of the MOC,
+    all of them divisions of the same, which engines compute once.
+    """
+    numbers: dict[int, list[int]] = {}
+    for order, number in moc.cells:
+        numbers.setdefault(order, []).append(number)
+    finest = cell_of(cell.order, cell.position)
+    tests = []
+    for order, found in sorted(numbers.items()):
+        parts = 1 << 2 * (moc.order - order)
+        coarser = Op(LONG, "idiv", (finest, Literal(LONG, parts))) if parts > 1 else finest
+        tests.append(_in_range(coarser, found[0], found[0]) if len(found) == 1 else _in_set(coarser, found))
+    return some(tests)
+
+
+def _in_set(cell: Expr, numbers: Sequence[int]) -> Expr:
+    return Op(BOOLEAN, "in", (cell, *(Literal(LONG, number) for number in numbers)))
 
 
 def _is_all(cell: CellOf, moc: Moc) -> Condition:
     """True if a MOC of the same order has no other cell than that of a position."""
-    return moc.size <= 1 and (moc.size == 0 or _is_among(cell, moc))
+    if moc.size > 1:
+        return False
+    return moc.size == 0 or _is_among(cell, moc)
 
 
 def _is_same(first: CellOf, second: CellOf) -> Condition:

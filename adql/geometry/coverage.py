@@ -87,6 +87,10 @@ class Patch(Protocol):
         """How far [rad] it is from an arc; 0 or less where they meet."""
         ...
 
+    def is_met(self, border: Arc) -> bool:
+        """True if an arc that touches it is more than a touch."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Disc:
@@ -120,6 +124,10 @@ class Disc:
         """See :class:`Patch`."""
         return border.distance(known_vector(*self.centre)) - self.radius
 
+    def is_met(self, border: Arc) -> bool:
+        """See :class:`Patch`."""
+        return True
+
     def shrunk(self, by: float) -> Disc:
         """The circle with a smaller radius, by an angle [rad]."""
         return Disc(self.centre, max(0.0, self.radius - by))
@@ -133,11 +141,11 @@ class Disc:
 class Area:
     """A polygon, or what is outside of one."""
 
-    def __init__(self, outline: Outline, *, is_rest: bool = False, slack: float = 0.0) -> None:
+    def __init__(self, outline: Outline, *, is_rest: bool = False, less: float = 0.0) -> None:
         self.outline = outline
         self.is_rest = is_rest
-        self.slack = slack
-        """How much [rad] it is larger than the polygon or its rest."""
+        self.less = less
+        """How much [rad] it is smaller than the polygon or its rest."""
         self.arcs = tuple(Arc(a, b) for a, b in outline.edges)
         self._pieces = tuple(
             tuple(Arc(a, b) for a, b in zip(piece, (*piece[1:], piece[0]), strict=True))
@@ -154,7 +162,7 @@ class Area:
 
     @property
     def _key(self) -> tuple[Outline, bool, float]:
-        return self.outline, self.is_rest, self.slack
+        return self.outline, self.is_rest, self.less
 
     @property
     def inside(self) -> tuple[float, float] | None:
@@ -183,21 +191,25 @@ class Area:
     def from_rim(self, place: Known) -> float:
         """See :class:`Patch`."""
         away = angle_of(min(arc.nearness(place) for arc in self.arcs))
-        return (-away if self._holds(place) != self.is_rest else away) - self.slack
+        return (-away if self._holds(place) != self.is_rest else away) + self.less
 
     def gap(self, border: Arc) -> float:
         """See :class:`Patch`."""
         if self._holds(border.a) != self.is_rest:
-            return -self.slack
-        return angle_of(min(arc.between(border) for arc in self.arcs)) - self.slack
+            return 0.0
+        return angle_of(min(arc.between(border) for arc in self.arcs))
+
+    def is_met(self, border: Arc) -> bool:
+        """See :class:`Patch`."""
+        return not self.less or any(arc.crosses(border, 2 * self.less) for arc in self.arcs)
 
     def shrunk(self, by: float) -> Area:
         """The same less a margin [rad] along its rim."""
-        return Area(self.outline, is_rest=self.is_rest, slack=self.slack - by)
+        return Area(self.outline, is_rest=self.is_rest, less=self.less + by)
 
     def rest(self) -> Area:
         """What is not in it, and its rim."""
-        return Area(self.outline, is_rest=not self.is_rest, slack=-self.slack)
+        return Area(self.outline, is_rest=not self.is_rest)
 
     def _holds(self, place: Known) -> bool:
         if self._pieces:
@@ -343,13 +355,21 @@ def _border_meets(
     while stack:
         low, first, high, last, bulge = stack.pop()
         allowance.spend(region.cost)
-        if region.gap(Arc(first, last)) > bulge + _ROUNDING:
+        arc = Arc(first, last)
+        if region.gap(arc) > bulge + _ROUNDING:
             continue
         if bulge <= _ROUNDING:
-            return True
+            if region.is_met(arc):
+                return True
+            if bulge or high - low < _SHORTEST:
+                continue
         half = (low + high) / 2
         middle = border.vector(half)
         if region.from_rim(middle) <= _ROUNDING:
             return True
         stack += ((low, first, half, middle, bulge / 4), (half, middle, high, last, bulge / 4))
     return False
+
+
+_SHORTEST = 1 / 64
+"""Part of a border that is an arc itself below which what only touches it is not looked for inside."""

@@ -98,14 +98,20 @@ class Arc:
             (b[0] - x) ** 2 + (b[1] - y) ** 2 + (b[2] - z) ** 2,
         )
 
-    def crosses(self, other: Arc) -> bool:
-        """True if two arcs have a place in common that is no end of either."""
+    def crosses(self, other: Arc, margin: float = 0.0) -> bool:
+        """True if two arcs have a place in common that is no end of either.
+
+        Parameters
+        ----------
+        margin
+            How far [rad] the ends of each are at least from the great circle of the other.
+        """
         c, d = dot(self.left, other.a), dot(self.left, other.b)
-        if c * d >= 0:
+        if c * d >= 0 or min(abs(c), abs(d)) < margin:
             return False
         a, b = dot(other.left, self.a), dot(other.left, self.b)
         # Each parts the ends of the other; of the two places of the great circles, it is the same one.
-        return a * b < 0 and c * b > 0
+        return a * b < 0 and c * b > 0 and min(abs(a), abs(b)) >= margin
 
     def between(self, other: Arc) -> float:
         """The square of the straight distance of two arcs; 0 where they cross."""

@@ -105,12 +105,13 @@ class Moc:
         )
 
     def __str__(self) -> str:
+        # Blanks between cells: MOC 2.0 allows commas too, mocpy 0.21 does not read them.
         written: dict[int, list[str]] = {}
         for order, low, high in _runs(sorted(self.cells)):
             written.setdefault(order, []).append(str(low) if low == high else f"{low}-{high}")
         if self.order not in written:
             written[self.order] = []
-        return " ".join(f"{order}/{','.join(runs)}" for order, runs in sorted(written.items()))
+        return " ".join(f"{order}/{' '.join(runs)}" for order, runs in sorted(written.items()))
 
 
 def _before(ranges: Ranges, cell: int) -> int | None:
