@@ -18,7 +18,7 @@ from adql.errors import AdqlError, BindError, UnsupportedError
 from adql.functions import AGGREGATES, FUNCTIONS, Function, count_rows, geometries
 from adql.patterns import escaped, plain_pattern
 from adql.printer import to_adql
-from adql.schema import Catalogue, Column, Table
+from adql.schema import ICRS, Catalogue, Column, CoordinateSystem, Table
 from adql.scope import BoundRelation, NamedValue, Scope, suggestion
 from adql.types import DOUBLE, LONG, POINT, STRING, TIMESTAMP, ColumnType, Position
 from adql.values import (
@@ -822,10 +822,13 @@ class _Binder:
         self._check_arguments(function, node, args)
         typed = tuple(_typed(arg, function.kind(index)) for index, arg in enumerate(args))
         try:
-            return function.make(typed)
+            value = function.make(typed)
         except AdqlError as fault:
             fault.position = fault.position or node.position
             raise
+        if value.type.is_geometry and value.coosys is None:
+            return replace(value, coosys=_common_system(args))
+        return value
 
     def _check_arguments(self, function: Function, node: ast.Function, args: tuple[Value, ...]) -> None:
         least, most = function.arity
@@ -989,6 +992,12 @@ def _typed(arg: Value, kind: str) -> Value:
     if arg.type != NULL_TYPE or kind not in _NULLS:
         return arg
     return replace(arg, expr=Literal(_NULLS[kind], None))
+
+
+def _common_system(args: Sequence[Value]) -> CoordinateSystem:
+    """The system of a geometry made of these: theirs, if they have but one, else ICRS."""
+    systems = {arg.coosys for arg in args if arg.coosys is not None}
+    return systems.pop() if len(systems) == 1 else ICRS
 
 
 def _output_name(item: ast.SelectItem, value: Value) -> str:

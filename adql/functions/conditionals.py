@@ -22,7 +22,13 @@ def _nullif(args: tuple[Value, ...]) -> Value:
     common = common_type([first.type, second.type])
     expr = Op(common, "nullif", (converted(first.expr, common), converted(second.expr, common)))
     return Value(
-        expr, unit=first.unit, ucd=computed(first.ucd), description=first.description, is_lost=first.is_lost
+        expr,
+        unit=first.unit,
+        ucd=computed(first.ucd),
+        description=first.description,
+        is_lost=first.is_lost,
+        coosys=first.coosys,
+        timesys=first.timesys,
     )
 
 

@@ -33,6 +33,7 @@ from adql.frames import FRAMES, rotation
 from adql.functions.base import Function, Maker, constant_integer, literal_text
 from adql.functions.geometries import point_coordinates
 from adql.functions.tev_sources import SOURCES
+from adql.schema import CoordinateSystem
 from adql.types import CIRCLE, DOUBLE, LONG, POINT, POLYGON, STRING, ColumnType
 from adql.values import Value, integer, number, text, to_double, to_long
 
@@ -99,6 +100,7 @@ def _geom_transform(args: tuple[Value, ...]) -> Value:
         f"{args[2].description or 'Geometry'}, from {source} to {target}".replace(", ICRS, from", ", from"),
         "deg",
         _UCDS[target] if args[2].type == POINT else args[2].ucd,
+        coosys=CoordinateSystem(target),
     )
 
 

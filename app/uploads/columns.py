@@ -58,6 +58,8 @@ def name_columns(table: RawTable, intake: Intake) -> NamedColumns:
                 unit=field.unit,
                 ucd=field.ucd,
                 utype=field.utype,
+                coosys=field.coosys,
+                timesys=field.timesys,
             )
         )
         values.append(cells)
