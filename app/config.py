@@ -92,6 +92,10 @@ class Config(BaseSettings):
     """Queries that read much and may run at a time; each uses every thread, so that more gain nothing."""
     light_bytes: ByteSize = Field(default=ByteSize(64 * _MiB), ge=0)
     """A query that has at most these bytes of files to read is a light one."""
+    light_seconds: Annotated[float, Field(gt=0)] = 1.0
+    """Time after which a light query that works still counts as a heavy one [s]."""
+    heavy_niceness: Annotated[int, Field(ge=0, le=19)] = 10
+    """How much heavy queries yield to light ones: niceness of their threads, on Linux."""
     queue_length: Annotated[int, Field(ge=0)] = 64
     """Queries that may wait for a slot of either kind; more are told to come back later."""
     open_queries: Annotated[int, Field(ge=1)] = 256

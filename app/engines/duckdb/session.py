@@ -42,6 +42,7 @@ class DuckDBSession:
         self._lanes = lanes
         self._left = float("inf") if timeout is None else timeout
         self._timeout = timeout
+        self._worked = 0.0
         self._cancelled = threading.Event()
         self._overdue = False
         self._watch: Watch | None = None
@@ -112,18 +113,27 @@ class DuckDBSession:
     def _work(self, call: Callable[[], _T], lane: Lane, *, newcomer: bool) -> _T:
         """What a call of the engine gives, in a slot of the lane, in the time that is left."""
         patience = 3600.0 if self._timeout is None else self._timeout
-        with lane.turn(newcomer=newcomer, patience=patience, left=self._cancelled):
+        heavy = self._lanes.heavy
+        if self._worked > self._lanes.light_seconds:
+            lane = heavy
+        with lane.turn(newcomer=newcomer, patience=patience, left=self._cancelled) as turn:
             begun = time.monotonic()
+            ageing = self._watchdog.watch(
+                float("inf") if lane is heavy else self._lanes.light_seconds - self._worked,
+                lambda: turn.move(heavy, most=self._lanes.borrowed),
+            )
             try:
-                with self._watchdog.watch(self._left, self._alarm) as self._watch:
+                with ageing, self._watchdog.watch(self._left, self._alarm) as self._watch:
                     if self._cancelled.is_set():
                         raise QueryCancelled("The query was stopped.")
-                    return call()
+                    return turn.do(call)
             except (duckdb.Error, pa.ArrowException, OSError) as error:
                 raise self._fault(error) from error
             finally:
                 self._watch = None
-                self._left -= time.monotonic() - begun
+                worked = time.monotonic() - begun
+                self._worked += worked
+                self._left -= worked
 
     def _alarm(self) -> None:
         self._overdue = True

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -46,6 +46,18 @@ def running(server: LiveServer) -> int:
     return len(server.service.engine._sessions)
 
 
+@contextmanager
+def sent(server: LiveServer, query: str) -> Iterator[socket.socket]:
+    """A client that has sent a query, and goes when the block is left."""
+    body = urlencode({"QUERY": query}).encode()
+    with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1]))) as connection:
+        connection.sendall(
+            b"POST /tap/sync HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+            b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
+        )
+        yield connection
+
+
 def test_query_beyond_its_time_is_408_and_the_service_lives_on(hasty):
     answer = httpx.post(f"{hasty.tap}/sync", data={"QUERY": ENDLESS}, timeout=PATIENCE)
     assert "1 s" in fault(answer, 408)
@@ -70,12 +82,7 @@ def test_csv_that_ends_early_is_broken_off_not_whole(hasty):
 
 
 def test_client_that_goes_before_the_first_row_stops_its_query(live):
-    body = urlencode({"QUERY": ENDLESS}).encode()
-    with socket.create_connection(("127.0.0.1", int(live.url.rsplit(":", 1)[1]))) as connection:
-        connection.sendall(
-            b"POST /tap/sync HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-            b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
-        )
+    with sent(live, ENDLESS):
         eventually(lambda: running(live) == 1)
     eventually(lambda: running(live) == 0)
 
@@ -135,6 +142,20 @@ def test_clients_that_read_nothing_hold_no_slot(small_home):
         short = httpx.get(f"{server.tap}/sync", params={"QUERY": SHORT}, timeout=PATIENCE)
         assert short.status_code == 200
         assert running(server) >= 4
+        stack.close()
+        eventually(lambda: running(server) == 0)
+
+
+def test_queries_that_read_little_and_work_long_keep_nobody_waiting(small_home):
+    """Each is light by what it reads; after a while it counts as what it is."""
+    config = Config(home=small_home, light_slots=1, heavy_slots=1, light_seconds=0.1)
+    with serve(config) as server, ExitStack() as stack:
+        for number in range(2):
+            stack.enter_context(sent(server, ENDLESS))
+            eventually(lambda n=number: running(server) == n + 1)
+            short = httpx.get(f"{server.tap}/sync", params={"QUERY": SHORT}, timeout=PATIENCE)
+            assert short.status_code == 200
+            eventually(lambda n=number: running(server) == n + 1)
         stack.close()
         eventually(lambda: running(server) == 0)
 
