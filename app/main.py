@@ -19,6 +19,7 @@ from app.middleware import FaultTeller, Forwarded, Journal, PlainPaths
 from app.responses import MAXREC_HEADER
 from app.services.health import check
 from app.services.jobs import OVERFLOW_HEADER
+from app.services.origin import COLLECTIONS_HEADER
 
 
 def create_app(config: Config | None = None) -> FastAPI:
@@ -63,6 +64,7 @@ def assemble(service: Service) -> FastAPI:
         expose_headers=[
             *("Location", "Retry-After", "Content-Disposition", "X-Request-Id"),
             *("Accept-Ranges", "Content-Range", "ETag", "Sunset", MAXREC_HEADER, OVERFLOW_HEADER),
+            *("Link", "Allow", COLLECTIONS_HEADER),
         ],
         max_age=86400,
     )

@@ -46,6 +46,8 @@ _LETTERS = {
 """FITS 4.0 table 18."""
 _BITS = {"unsignedByte": (0, 8), "short": (-(2**15), 16), "int": (-(2**31), 32), "long": (-(2**63), 64)}
 """Least value and size of the integers."""
+_LONGEST_REMARK = 3000
+"""Characters of a statement about the result in the header; the VOTable before it has them all."""
 _FEW = 5
 """So many values are looked for one by one, more in one go."""
 _SHORT_TEXT = 64
@@ -77,7 +79,7 @@ class Fits:
             table = _Table(result, file)
             status = status_after(result, rows=table.rows, fault=None)
             content = described(result.columns, provenance, *filter(None, [status]))
-            head = _primary(content) + table.header(provenance.name, status)
+            head = _primary(content) + table.header(provenance, status)
             yield from begun(head, table.pieces())
 
 
@@ -233,7 +235,7 @@ class _Table:
         self._file.seek(0)
         return sliced(ipc.open_stream(self._file), row_bytes=self._records.size or 0)
 
-    def header(self, name: str, status: Info | None) -> bytes:
+    def header(self, provenance: Provenance, status: Info | None) -> bytes:
         """The header of the table."""
         header = Header()
         header["XTENSION"] = ("BINTABLE", "binary table extension")
@@ -244,10 +246,12 @@ class _Table:
         header["PCOUNT"] = (self._heap, "bytes of the heap")
         header["GCOUNT"] = 1
         header["TFIELDS"] = (len(self._fields), "columns")
-        header["EXTNAME"] = _ascii(name)
+        header["EXTNAME"] = _ascii(provenance.name)
         header["QSTATUS"] = (status.value if status else "OK", "DALI 1.1 QUERY_STATUS")
         for number, field_ in enumerate(self._fields, start=1):
             header.update(dict(field_.cards(number)))
+        for info in provenance.infos:
+            header.add_history(_ascii(f"{info.name}: {info.value}"[:_LONGEST_REMARK]))
         return bytes(header.tostring(), "ascii")
 
     def pieces(self) -> Iterator[bytes]:

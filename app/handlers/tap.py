@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from app.dependencies import BaseUrlDependency, ParametersDependency, ServiceDependency
 from app.responses import MAXREC_HEADER, ResultResponse, fetch_first_chunk
+from app.services.origin import origin_headers
 from app.services.request import read_query
 
 router = APIRouter(prefix="/tap")
@@ -28,7 +29,11 @@ async def sync(
     )
     run = service.queries.start(query)
     first = await fetch_first_chunk(run, request.receive, service.threads)
-    headers = {"content-type": query.choice.content_type, "cache-control": "no-cache"}
+    headers = {
+        "content-type": query.choice.content_type,
+        "cache-control": "no-cache",
+        **origin_headers(run.origins),
+    }
     if not query.choice.writer.tells_status:
         # A text cannot say that rows were left out: one of that many rows may have been cut.
         headers[MAXREC_HEADER] = str(run.maxrec)

@@ -140,6 +140,8 @@ class Selection:
     """Rows of those row groups."""
     nbytes: int
     """About the bytes of those row groups, on the disk."""
+    collections: tuple[str, ...] = ()
+    """Those that the files are of, by name."""
 
     @property
     def healpix(self) -> tuple[int, int] | None:
@@ -179,11 +181,16 @@ class FileIndex:
     """One part per row group; low and high are of ``healpix``."""
     group_nrows: Integers
     _by_name: Mapping[str, Mask] = field(init=False, repr=False)
+    _codes: Integers = field(init=False, repr=False)
+    """Place in ``_by_name`` of the collection of each file."""
 
     def __post_init__(self) -> None:
         names = np.array(self.collections, dtype=object)
         masks = {name: np.asarray(names == name, dtype=bool) for name in dict.fromkeys(self.collections)}
         object.__setattr__(self, "_by_name", masks)
+        places = {name: place for place, name in enumerate(masks)}
+        codes = np.array([places[name] for name in self.collections], dtype=np.int64)
+        object.__setattr__(self, "_codes", codes)
 
     @classmethod
     def from_table(cls, table: pa.Table, lake: Path, rights: Mapping[str, str]) -> FileIndex:
@@ -255,16 +262,15 @@ class FileIndex:
             groups=int(read.sum()),
             nrows=int(rows.sum()),
             nbytes=math.ceil(nbytes),
+            collections=self._named(chosen),
         )
 
+    def _named(self, chosen: Integers) -> tuple[str, ...]:
+        names = tuple(self._by_name)
+        return tuple(sorted(names[code] for code in np.unique(self._codes[chosen])))
+
     def _in_collections(self, asked: Restriction) -> Mask | bool:
-        names = set(self._by_name)
-        members = asked.members.get("collection")
-        if members is not None:
-            names &= members
-        interval = asked.intervals.get("collection")
-        if interval is not None:
-            names = {name for name in names if _text_within(name, interval)}
+        names = collections_within(self._by_name, asked)
         if len(names) == len(self._by_name):
             return True
         masks = [self._by_name[name] for name in names]
@@ -291,6 +297,16 @@ class FileIndex:
         wanted = np.zeros(len(self), dtype=bool)
         wanted[self.observations.owner[kept]] = True
         return wanted
+
+
+def collections_within(names: Iterable[str], asked: Restriction) -> set[str]:
+    """Those of the collections that can have rows which meet a restriction on their column of that name."""
+    members = asked.members.get("collection")
+    within = set(names) if members is None else {name for name in names if name in members}
+    interval = asked.intervals.get("collection")
+    if interval is not None:
+        within = {name for name in within if _text_within(name, interval)}
+    return within
 
 
 def _spans(asked: Restriction, name: str) -> list[tuple[float, float]]:

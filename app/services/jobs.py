@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from app.errors import QueryQueueFull, UploadError
+from app.services.origin import origin_headers
 from app.services.parameters import Parameters, SentFile
 from app.services.plan import Plan, plan_query
 from app.services.query import Queries, Query, QueryRun
@@ -168,7 +169,8 @@ class QueryWork:
         choice = query_run.query.choice
 
         def headers() -> Mapping[str, str]:
-            return {OVERFLOW_HEADER: str(query_run.overflowed).lower()}
+            told = origin_headers(query_run.origins)
+            return {OVERFLOW_HEADER: str(query_run.overflowed).lower(), **told}
 
         with run.result(
             RESULT, media_type=choice.content_type, extension=choice.writer.extension, headers=headers

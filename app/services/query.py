@@ -20,7 +20,9 @@ from app.config import Config
 from app.engines.base import Engine, Session
 from app.errors import QueryQueueFull
 from app.formats import Choice, Info, Provenance
+from app.lake import Origin
 from app.results import ResultStream, limited
+from app.services.origin import PROTOCOL, origin_infos, request_url
 from app.uploads import LoadedUploads, UploadLoader, UploadSource
 
 LOG = logging.getLogger("gammahub.query")
@@ -130,20 +132,45 @@ class Queries:
             result = self.result(session, text, maxrec)
             return pa.Table.from_batches(result.batches, schema=result.schema)
 
-    def provenance(self, query: Query, maxrec: int, remarks: Sequence[str] = ()) -> Provenance:
-        """What a result says of itself (IVOA Note "Data Origin in the VO" 1.1), and what of its rows."""
+    def provenance(
+        self, query: Query, maxrec: int, *, remarks: Sequence[str] = (), origins: Sequence[Origin] = ()
+    ) -> Provenance:
+        """What a result says of itself (IVOA Note "Data Origin in the VO"), and what of its rows.
+
+        Parameters
+        ----------
+        query
+            What was asked.
+        maxrec
+            Most rows of the result.
+        remarks
+            Sentences that the user should read with the rows.
+        origins
+            The releases that the rows are of.
+        """
         infos = [
             Info("server_software", f"GammaHub/{version('gammahub')}", "Software that answered"),
             Info("request_date", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "When it was asked, UTC"),
             Info("query", query.text, "The ADQL query"),
             Info("maxrec", str(maxrec), "Most rows this result could have"),
         ]
-        if self.config.publisher:
-            infos.insert(1, Info("publisher", self.config.publisher, "Who publishes the service"))
-        if query.base_url:
-            infos.insert(1, Info("service_url", query.base_url, "Where it was asked"))
+        contact = self.config.contact_email or self.config.contact_name
+        stated = {
+            "publisher": (self.config.publisher, "Who publishes the service"),
+            "contact": (contact, "Whom to ask"),
+            "service_url": (query.base_url, "Where it was asked"),
+            "service_protocol": (PROTOCOL if query.base_url else "", "How it was asked"),
+            "request": (self._request(query), "Asks the same again"),
+        }
+        infos[1:1] = [Info(name, value, meaning) for name, (value, meaning) in stated.items() if value]
+        infos += origin_infos(origins)
         infos += [Info("warning", remark) for remark in remarks]
         return Provenance(tuple(infos))
+
+    def _request(self, query: Query) -> str:
+        if not query.base_url or query.uploads:
+            return ""
+        return request_url(query.base_url, query.text) or ""
 
 
 class QueryRun:
@@ -170,6 +197,8 @@ class QueryRun:
         """Rows so far."""
         self.overflowed = False
         """True if rows were left out; known after the last chunk."""
+        self.origins: tuple[Origin, ...] = ()
+        """The releases that it has rows of; known with the first chunk."""
 
     def next_chunk(self) -> bytes | None:
         """The next chunk of the result; None after the last.
@@ -211,7 +240,8 @@ class QueryRun:
                 result = queries.result(session, query.text, maxrec)
                 counted = replace(result, batches=self._count(result.batches))
                 remarks = (*loaded.remarks, *session.remarks)
-                provenance = queries.provenance(query, maxrec, remarks)
+                self.origins = session.origins
+                provenance = queries.provenance(query, maxrec, remarks=remarks, origins=self.origins)
                 yield from query.choice.writer.write(counted, provenance)
                 self.overflowed = result.overflowed
             finally:

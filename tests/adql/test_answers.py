@@ -39,7 +39,9 @@ def test_columns_are_as_many_as_the_values(case: Case, engine: duckdb.DuckDBPyCo
 
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_sqlglot_reads_the_sql_and_finds_only_our_tables_or_the_engine_is_named(case: Case, dialect: Dialect) -> None:
+def test_sqlglot_reads_the_sql_and_finds_only_our_tables_or_the_engine_is_named(
+    case: Case, dialect: Dialect
+) -> None:
     try:
         statement = translate(case.query, CATALOGUE, dialect, maxrec=10)
     except UnsupportedError as fault:

@@ -35,6 +35,9 @@ class SmallRelease:
     rights: str = "public"
     title: str = "A release made for tests"
     licence: str = "CC-BY-4.0"
+    licence_url: str | None = None
+    citation: str | None = None
+    reference_url: str | None = None
 
 
 def make_lake(
@@ -150,6 +153,9 @@ def _collection(release: SmallRelease) -> list[dict[str, object]]:
             "facility": "TEST",
             "simulated": 1,
             "licence": release.licence,
+            "licence_url": release.licence_url,
+            "citation": release.citation,
+            "reference_url": release.reference_url,
             "rights": release.rights,
             "n_observations": release.n_observations,
             "n_events": release.n_events,

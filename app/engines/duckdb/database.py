@@ -13,11 +13,13 @@ from app.config import Config
 from app.engines.duckdb.sql import identifier, literal, qualified, read_files, sql_type
 from app.engines.hands import Hand
 from app.engines.scratch import Scratch
-from app.lake import Selection, Snapshot
+from app.lake import LakeError, Origin, Selection, Snapshot, read_origins
 from app.results import arrow_schema
 from vosi import load_catalogue, tap_schema_rows
 
+SCHEMA = "dl3"
 EVENTS = "dl3.events"
+COLLECTIONS = "dl3.collections"
 NO_EVENTS = '"main"."no events"'
 """Table to read where no file holds what is asked."""
 
@@ -37,6 +39,8 @@ class Database:
         self.served = snapshot.files.select(restricted=self.restricted) if snapshot else _NOTHING
         """All event files within reach."""
         self.withheld = {} if snapshot is None or self.restricted else _withheld(snapshot)
+        self.origins = {} if snapshot is None else _origins(snapshot)
+        """Every release, by the name of the collection."""
         self.table_bytes: dict[str, int] = {}
         self._connection = _connect(config, scratch)
         try:
@@ -149,6 +153,13 @@ def _withheld(snapshot: Snapshot) -> Mapping[Path, str]:
     index = snapshot.files
     files = zip(index.paths, index.collections, index.public, strict=True)
     return {path: collection for path, collection, public in files if not public}
+
+
+def _origins(snapshot: Snapshot) -> Mapping[str, Origin]:
+    try:
+        return read_origins(snapshot.tables.get("collections", ()))
+    except pa.ArrowException as error:
+        raise LakeError(f"dl3.collections cannot be read: {error}") from error
 
 
 def _catalogue(snapshot: Snapshot | None, *, restricted: bool) -> Catalogue:

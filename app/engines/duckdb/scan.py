@@ -7,9 +7,9 @@ from pathlib import Path
 
 from adql import Restriction, Table
 from app.engines.base import Extent, Reading, Upload
-from app.engines.duckdb.database import EVENTS, NO_EVENTS, Database
+from app.engines.duckdb.database import COLLECTIONS, EVENTS, NO_EVENTS, SCHEMA, Database
 from app.engines.duckdb.sql import identifier, read_files
-from app.lake import Selection
+from app.lake import Selection, collections_within
 
 
 class LakeScan:
@@ -25,6 +25,9 @@ class LakeScan:
         self.withheld: set[str] = set()
         """Collections that may have rows the query asks for, which are not served."""
 
+        self.collections: set[str] = set()
+        """Collections whose rows the references so far can have."""
+
     @property
     def nbytes(self) -> int:
         """Bytes that the references so far have to read."""
@@ -36,10 +39,14 @@ class LakeScan:
         if uploaded is not None:
             return identifier(uploaded)
         snapshot = self._database.snapshot
-        if table.qualified != EVENTS or snapshot is None:
+        if snapshot is None:
+            return None
+        if table.qualified != EVENTS:
+            self._read(table, restriction)
             return None
         selection = snapshot.files.select(restriction, restricted=self._database.restricted)
         self.readings.append(Reading(EVENTS, extent(selection), extent(self._database.served)))
+        self.collections.update(selection.collections)
         if self._database.withheld:
             everything = snapshot.files.select(restriction, restricted=True).files
             self.withheld.update(self._database.withheld.get(path, "") for path in everything)
@@ -49,6 +56,14 @@ class LakeScan:
         if selection.bounds is None:
             return read_files(selection.files)
         return f"({' UNION ALL '.join(_within_bounds(selection))})"
+
+    def _read(self, table: Table, restriction: Restriction) -> None:
+        """Note the collections that a small table has rows of; ``dl3.collections`` itself tells its own."""
+        if table.schema != SCHEMA or table.qualified == COLLECTIONS:
+            return
+        origins = self._database.origins
+        known = any(column.name == "collection" for column in table.columns)
+        self.collections.update(collections_within(origins, restriction) if known else origins)
 
 
 def extent(selection: Selection) -> Extent:

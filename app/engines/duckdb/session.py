@@ -18,6 +18,7 @@ from app.engines.duckdb.scan import LakeScan, upload_name
 from app.engines.lanes import Lane, Lanes
 from app.engines.watchdog import Watch, Watchdog
 from app.errors import QueryCancelled, QueryError, QueryTimeout
+from app.lake import Origin
 from app.results import ResultStream, conform
 
 BATCH_ROWS = 16_384
@@ -50,6 +51,7 @@ class DuckDBSession:
         self.scan = LakeScan(database, uploads)
         self.catalogue = _with_uploads(database.catalogue, uploads)
         self._table_bytes = database.table_bytes
+        self._origins = database.origins
         for number, upload in enumerate(uploads):
             self._cursor.register(upload_name(number), upload.rows)
         self._cursor.execute("BEGIN TRANSACTION READ ONLY")
@@ -87,6 +89,11 @@ class DuckDBSession:
             return ()
         names = ", ".join(sorted(self.scan.withheld))
         return (f"Events of {names} are not served, as the licence forbids it; see dl3.collections.",)
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """The releases it reads; see :class:`app.engines.base.Session`."""
+        return tuple(origin for name, origin in self._origins.items() if name in self.scan.collections)
 
     def cancel(self) -> None:
         """Stop the statement that runs or is to run."""
