@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count as counter
 
-from adql import ast, casts, core, timestamps, units
-from adql.coercion import NULL_TYPE, common_type, converted
+from adql import ast, casts, core, timestamps
+from adql.coercion import NULL_TYPE, common_type, converted, with_times
 from adql.core import BOOLEAN, Expr, Literal, Op
 from adql.errors import AdqlError, BindError, UnsupportedError
 from adql.functions import AGGREGATES, FUNCTIONS, Function, count_rows, geometries
 from adql.patterns import escaped, plain_pattern
 from adql.printer import to_adql
-from adql.schema import ICRS, Catalogue, Column, CoordinateSystem, Table
+from adql.schema import Catalogue, Column, Table
 from adql.scope import BoundRelation, NamedValue, Scope, suggestion
 from adql.types import DOUBLE, LONG, POINT, STRING, TIMESTAMP, ColumnType, Position
 from adql.values import (
@@ -160,8 +160,10 @@ class _Binder:
             return replace(left, type=type_)
         nothing = Literal(type_, None)
         value = merged((from_column(nothing, left), from_column(nothing, right)), nothing)
-        told = left.description if units.same(value.unit, left.unit) else value.description
-        return replace(left, type=type_, description=told, unit=value.unit, ucd=value.ucd, utype=value.utype)
+        is_changed = value.is_lost or (value.coosys, value.timesys) != (left.coosys, left.timesys)
+        told = (value.description if is_changed else "") or left.description
+        column = replace(value, description=told).column(left.name)
+        return replace(column, type=type_)
 
     def _as(self, query: core.Query, types: Sequence[ColumnType]) -> core.Query:
         """The query with its columns converted to ``types``."""
@@ -826,9 +828,7 @@ class _Binder:
         except AdqlError as fault:
             fault.position = fault.position or node.position
             raise
-        if value.type.is_geometry and value.coosys is None:
-            return replace(value, coosys=_common_system(args))
-        return value
+        return geometries.in_system_of(args, value) if value.type.is_geometry else value
 
     def _check_arguments(self, function: Function, node: ast.Function, args: tuple[Value, ...]) -> None:
         least, most = function.arity
@@ -874,7 +874,8 @@ class _Binder:
         value = self._value(node.operand, scope, check)
         if node.target in ("POINT", "CIRCLE", "POLYGON") or value.type.is_geometry:
             try:
-                return geometries.cast(value, node.target, node.length)
+                cast = geometries.cast(value, node.target, node.length)
+                return geometries.in_system_of((value,), cast) if cast.type.is_geometry else cast
             except AdqlError as fault:
                 fault.position = fault.position or node.position
                 raise
@@ -900,6 +901,7 @@ class _Binder:
             results.append(self._value(branch.result, scope, check))
         if node.default is not None:
             results.append(self._value(node.default, scope, check))
+        results = list(with_times(results))
         try:
             common = common_type([result.type for result in results])
         except BindError as fault:
@@ -992,12 +994,6 @@ def _typed(arg: Value, kind: str) -> Value:
     if arg.type != NULL_TYPE or kind not in _NULLS:
         return arg
     return replace(arg, expr=Literal(_NULLS[kind], None))
-
-
-def _common_system(args: Sequence[Value]) -> CoordinateSystem:
-    """The system of a geometry made of these: theirs, if they have but one, else ICRS."""
-    systems = {arg.coosys for arg in args if arg.coosys is not None}
-    return systems.pop() if len(systems) == 1 else ICRS
 
 
 def _output_name(item: ast.SelectItem, value: Value) -> str:

@@ -41,15 +41,10 @@ class Value:
         description = self.description
         if self.is_lost and LOST not in description:
             description = f"{description} ({LOST})" if description else LOST
+        type_ = self.xml_type or self.type
+        timesys = None if type_.is_text else self.timesys
         return Column(
-            name,
-            self.xml_type or self.type,
-            description,
-            self.unit,
-            self.ucd,
-            self.utype,
-            coosys=self.coosys,
-            timesys=self.timesys,
+            name, type_, description, self.unit, self.ucd, self.utype, coosys=self.coosys, timesys=timesys
         )
 
 
@@ -131,14 +126,18 @@ def _quantity(ucd: str | None) -> list[str]:
 
 def sum_of(left: Value, right: Value, expr: Expr, *, is_difference: bool = False) -> Value:
     """``left + right`` or ``left - right``: the unit is kept where both have the same."""
-    coosys, timesys = _systems_of_sum(left, right, is_difference=is_difference)
+    coosys, timesys = _system_of_sum(left, right, is_difference=is_difference)
     if _is_bare(left) or _is_bare(right):
         known = right if _is_bare(left) else left
         return Value(expr, unit=known.unit, ucd=computed(known.ucd), coosys=coosys, timesys=timesys)
     if left.is_lost or right.is_lost or not units.same(left.unit, right.unit):
         word = "difference" if is_difference else "sum"
         return Value(expr, description=_mixed(word, left, right), is_lost=True)
-    if is_difference:
+    if is_difference and left.timesys is not None and right.timesys is not None:
+        if left.timesys != right.timesys:
+            return Value(expr, description=_mixed_systems("Difference", (left, right)), is_lost=True)
+        ucd: str | None = "time.duration"
+    elif is_difference:
         alike = _quantity(left.ucd) == _quantity(right.ucd)
         ucd = statistic(left.ucd, "arith.diff") if alike else None
     else:
@@ -146,7 +145,7 @@ def sum_of(left: Value, right: Value, expr: Expr, *, is_difference: bool = False
     return Value(expr, unit=left.unit, ucd=ucd, coosys=coosys, timesys=timesys)
 
 
-def _systems_of_sum(
+def _system_of_sum(
     left: Value, right: Value, *, is_difference: bool
 ) -> tuple[CoordinateSystem | None, TimeSystem | None]:
     """A position or a moment stays one where something that is none is added to it, or taken from it."""
@@ -198,6 +197,8 @@ def merged(values: Sequence[Value], expr: Expr) -> Value:
         unit = None
         mixed = ", ".join(sorted({_told(value) for value in told}))
         description = f"{description or 'Values'} (in {mixed}: {LOST})"
+    elif len({value.coosys for value in told if value.coosys}) > 1 or len(_zeros(told)) > 1:
+        description = _mixed_systems(description or "Values", told)
     return Value(
         expr,
         first.name,
@@ -223,6 +224,17 @@ def _is_constant(value: Value) -> bool:
 
 def _mixed(word: str, left: Value, right: Value) -> str:
     return f"{word.capitalize()} of values in {_told(left)} and {_told(right)}: {LOST}"
+
+
+def _mixed_systems(words: str, values: Sequence[Value]) -> str:
+    """What to say of values that count in systems that differ."""
+    frames = sorted({value.coosys.system for value in values if value.coosys})
+    shown = "in " + " and ".join(frames) if len(frames) > 1 else "times of unlike scales or zeros"
+    return f"{words} ({shown})"
+
+
+def _zeros(values: Sequence[Value]) -> set[TimeSystem]:
+    return {value.timesys for value in values if value.timesys}
 
 
 def _lost(*values: Value) -> str:

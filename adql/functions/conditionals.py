@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adql.coercion import NULL_TYPE, common_type, converted
+from adql.coercion import NULL_TYPE, common_type, converted, with_times
 from adql.core import Op
 from adql.errors import BindError
 from adql.functions.base import Function
@@ -12,6 +12,7 @@ from adql.values import Value, computed, merged
 def _coalesce(args: tuple[Value, ...]) -> Value:
     if all(arg.type == NULL_TYPE for arg in args):
         raise BindError("COALESCE needs a value that is not the word NULL.")
+    args = with_times(args)
     common = common_type([arg.type for arg in args])
     expr = Op(common, "coalesce", tuple(converted(arg.expr, common) for arg in args))
     return merged(args, expr)
@@ -35,7 +36,7 @@ def _nullif(args: tuple[Value, ...]) -> Value:
 FUNCTIONS: tuple[Function, ...] = (
     Function(
         "COALESCE",
-        ("scalar...",),
+        ("any...",),
         _coalesce,
         "First value that is not NULL",
         "COALESCE",

@@ -10,6 +10,7 @@ from adql import healpix
 from adql.coercion import NULL_TYPE, converted
 from adql.core import BOOLEAN, Expr, Literal, Op, constant, walk
 from adql.errors import BindError, UnsupportedError
+from adql.frames import UCDS
 from adql.functions import coverages
 from adql.functions.base import Function, Maker
 from adql.geometry import (
@@ -25,12 +26,22 @@ from adql.geometry import (
     shape_of,
     word_for,
 )
+from adql.schema import ICRS
 from adql.types import CIRCLE, DOUBLE, INT, POINT, POLYGON, STRING
 from adql.values import Value, integer, text, to_double
 
 
-def _coordinates(args: tuple[Value, ...]) -> tuple[Value, ...]:
-    """Arguments of a geometry without the coordinate system, which ADQL 2.1 section 4.2.1 deprecates."""
+def _coordinates(args: tuple[Value, ...], sizes: int = 0) -> tuple[Value, ...]:
+    """Arguments of a geometry without the coordinate system, which ADQL 2.1 section 4.2.1 deprecates.
+
+    Parameters
+    ----------
+    sizes
+        Arguments behind the coordinates. NULL stands for no system where a pair is not whole without it.
+    """
+    if len(args) > 1 and args[0].type == NULL_TYPE:
+        has_system = args[1].type.xtype == "point" or (len(args) - sizes) % 2 == 1
+        return args[1:] if has_system else args
     if not args or not args[0].type.is_text:
         return args
     frame = args[0].expr.value if isinstance(args[0].expr, Literal) else None
@@ -80,7 +91,7 @@ def _point(args: tuple[Value, ...]) -> Value:
 
 def _centre(name: str, args: tuple[Value, ...], sizes: int) -> tuple[tuple[Expr, ...], tuple[Expr, ...]]:
     """Coordinates of the centre, and what follows it."""
-    args = _coordinates(args)
+    args = _coordinates(args, sizes)
     if len(args) == 1 + sizes and args[0].type.xtype == "point":
         return point_coordinates(args[0].expr), _numbers(name, args[1:])
     if len(args) != 2 + sizes:
@@ -248,12 +259,29 @@ def _centroid(args: tuple[Value, ...]) -> Value:
     return Value(Op(POINT, "centroid", (shape,)), "centroid", "Centre of gravity, ICRS", "deg", "pos.eq")
 
 
-def _coordinate(index: int, ucd: str) -> Maker:
+def _coordinate(index: int) -> Maker:
     def make(args: tuple[Value, ...]) -> Value:
-        word = "Longitude" if index == 0 else "Latitude"
-        return Value(point_coordinates(args[0].expr)[index], f"coord{index + 1}", f"{word}, ICRS", "deg", ucd)
+        word, ends = ("Longitude", ("ra", "lon")) if index == 0 else ("Latitude", ("dec", "lat"))
+        system = args[0].coosys or ICRS
+        frame = UCDS.get(system.system)
+        ucd = f"{frame}.{ends[frame != 'pos.eq']}" if frame else None
+        expr = point_coordinates(args[0].expr)[index]
+        described = f"{word}, {system.system}"
+        return Value(expr, f"coord{index + 1}", described, "deg", ucd, coosys=system)
 
     return make
+
+
+def in_system_of(args: Sequence[Value], value: Value) -> Value:
+    """A geometry in the coordinate system of what it is made of; ICRS, where that has none or several."""
+    systems = {arg.coosys for arg in args if arg.coosys is not None}
+    system = systems.pop() if len(systems) == 1 else ICRS
+    if system == ICRS or value.coosys is not None:
+        return replace(value, coosys=value.coosys or ICRS)
+    ucd = UCDS.get(system.system) if value.ucd == "pos.eq" else value.ucd
+    return replace(
+        value, coosys=system, description=value.description.replace("ICRS", system.system), ucd=ucd
+    )
 
 
 def _coordsys(args: tuple[Value, ...]) -> Value:
@@ -465,7 +493,7 @@ FUNCTIONS: tuple[Function, ...] = (
     Function(
         "COORD1",
         ("point",),
-        _coordinate(0, "pos.eq.ra"),
+        _coordinate(0),
         "Longitude [deg] of a position",
         "COORD1",
         _GEO,
@@ -475,7 +503,7 @@ FUNCTIONS: tuple[Function, ...] = (
     Function(
         "COORD2",
         ("point",),
-        _coordinate(1, "pos.eq.dec"),
+        _coordinate(1),
         "Latitude [deg] of a position",
         "COORD2",
         _GEO,
