@@ -15,7 +15,7 @@ from adql import ast, casts, core, timestamps
 from adql.coercion import NULL_TYPE, common_type, converted, with_times
 from adql.core import BOOLEAN, Expr, Literal, Op
 from adql.errors import AdqlError, BindError, UnsupportedError
-from adql.functions import AGGREGATES, FUNCTIONS, Function, count_rows, geometries
+from adql.functions import AGGREGATES, ELSEWHERE, FUNCTIONS, Function, count_rows, geometries
 from adql.patterns import escaped, plain_pattern
 from adql.printer import to_adql
 from adql.schema import Catalogue, Column, Table
@@ -810,7 +810,8 @@ class _Binder:
             )
         function = FUNCTIONS.get(name)
         if function is None:
-            hint = suggestion(name, [known.name for known in FUNCTIONS.values()])
+            cure = ELSEWHERE.get(name)
+            hint = f" ADQL has instead: {cure}." if cure else suggestion(name, _FUNCTION_NAMES)
             self.faults.append(BindError(f'Unknown function "{node.name}".{hint}', node.position))
             return _UNKNOWN
         args = tuple(self._value(arg, scope, check) for arg in node.arguments)
@@ -942,6 +943,8 @@ def _no_aggregates(place: str, instead: str) -> _Check:
 _COMPARISONS = {"=": "eq", "<>": "ne", "<": "lt", ">": "gt", "<=": "le", ">=": "ge"}
 _ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
 _INTEGER_ARITHMETIC = {"+": "add_integer", "-": "sub_integer", "*": "mul_integer", "/": "idiv"}
+
+_FUNCTION_NAMES = tuple(function.name for function in FUNCTIONS.values())
 
 _TEXT_OR_FLAG = ("char", "unicodeChar", "boolean")
 
