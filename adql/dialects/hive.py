@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adql.core import BOOLEAN, Expr, Literal, Op
 from adql.dialects import java
-from adql.dialects.base import ANSI, Dialect, Template
+from adql.dialects.base import ANSI, Call, Dialect, Template
 from adql.types import STRING
 from adql.values import text
 
@@ -113,7 +113,7 @@ HIVE = Dialect(
         "like_regex": "({0} RLIKE {1})",
         "escape_pattern": "{0}",
         "regex_of_pattern": _regex_of_pattern,
-        "array": lambda *items: f"array({', '.join(items)})",
+        "array": Call("array"),
         "array_type": "ARRAY<{0}>",
         "element": "{0}[{1} - 1]",
         "size": "size({0})",
