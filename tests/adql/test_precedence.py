@@ -37,7 +37,7 @@ def test_brackets_stand_where_the_meaning_needs_them(adql: str, sql: str) -> Non
 def test_what_may_lose_its_brackets_has_them_around_all_of_it(dialect: Dialect, operation: str) -> None:
     template = dialect.operations[operation]
     assert isinstance(template, str)
-    depths = []
+    depths: list[int] = []
     for character in template:
         depths.append((depths[-1] if depths else 0) + {"(": 1, ")": -1}.get(character, 0))
     assert min(depths[:-1]) == 1
