@@ -15,6 +15,7 @@ from app.formats.characters import is_ascii, utf16
 from app.results import arrow_type
 from app.uploads.field import Field
 from app.uploads.intake import Intake, shown
+from app.uploads.positions import POINT, to_points
 from app.uploads.table import RawTable
 
 _LONGEST_NAME = 128
@@ -102,6 +103,8 @@ def _settled(field: Field, values: pa.ChunkedArray) -> tuple[ColumnType, pa.Chun
     type_ = _text_type(type_, values)
     if type_.is_timestamp:
         return _timestamps(type_, values)
+    if (xtype or "").lower() == "adql:point" and (points := to_points(values)) is not None:
+        return POINT, points, "is a point of two numbers here, and no text."
     if xtype in _SIZES or xtype == "polygon":
         return replace(type_, xtype=None), values, f"has no xtype {xtype} here: that is an array of numbers."
     return type_, values, ""
