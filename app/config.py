@@ -154,7 +154,7 @@ class Config(BaseSettings):
     job_bytes: ByteSize = Field(default=ByteSize(8 * _GiB), ge=1024)
     """Most bytes of the results of one job."""
     jobs_bytes: ByteSize = Field(default=ByteSize(64 * _GiB), ge=1024)
-    """Most bytes of the results of all jobs together."""
+    """Most bytes of the results and uploaded tables of all jobs together."""
 
     @field_validator("home", "dl3")
     @classmethod

@@ -63,7 +63,7 @@ def _endpoint(url: str) -> ParamHTTP:
 def _table_access(description: ServiceDescription) -> TableAccess:
     access_url = AccessURL(value=AnyUrl(description.tap_url), use="base")
     return TableAccess(
-        description=xml_token(description.description) or None,
+        description=xml_token(f"{description.description} {description.upload_description}") or None,
         interface=[ParamHTTP(role="std", version="1.1", access_url=[access_url])],
         data_model=[DataModelType(value=m.name, ivo_id=m.ivo_id) for m in description.data_models],
         language=[_language(language) for language in description.languages],

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import adql
 from app.config import Config
 from app.formats import FORMATS, Format
+from app.uploads import formats as uploads
 from vosi import Limit, OutputFormat, ServiceDescription, adql_language
 
 
@@ -33,6 +34,7 @@ def describe(config: Config, base_url: str) -> ServiceDescription:
         output_limit=_limit(config.default_maxrec, config.hard_maxrec),
         upload_methods=upload_methods(config),
         upload_limit=_limit(config.upload_bytes, config.upload_bytes) if config.upload_tables else None,
+        upload_description=_upload_description(config) if config.upload_tables else "",
     )
 
 
@@ -49,6 +51,15 @@ def upload_methods(config: Config) -> tuple[str, ...]:
         return ()
     methods = ("inline", "http", "https") if config.upload_urls else ("inline",)
     return tuple(f"ivo://ivoa.net/std/TAPRegExt#upload-{method}" for method in methods)
+
+
+def _upload_description(config: Config) -> str:
+    names = [format_.name for format_ in uploads.FORMATS]
+    return (
+        f"Tables are uploaded as {', '.join(names[:-1])} or {names[-1]}, with gzip or without; each "
+        f"has up to {int(config.upload_bytes)} bytes uncompressed, {config.upload_rows} rows and "
+        f"{config.upload_columns} columns; a query brings up to {config.upload_tables}."
+    )
 
 
 def _limit(default: int, hard: int) -> Limit:

@@ -151,6 +151,9 @@ def test_uploads_are_declared_as_far_as_the_operator_allows(tmp_path, settings, 
     declared = [element.get("ivo-id").partition("#")[2] for element in document.iter("uploadMethod")]
     assert declared == methods
     assert bool(list(document.iter("uploadLimit"))) == bool(methods)
+    said = document.findtext("capability/description")
+    limits = "VOTable, FITS, Parquet, ECSV, CSV or TSV, with gzip or without; each has up to 134217728 bytes"
+    assert (limits in said) == bool(methods)
 
 
 # What every answer has
