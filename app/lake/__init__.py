@@ -1,9 +1,10 @@
 """The lake: immutable Parquet files, the snapshot that names the present ones, and their index."""
 
 from app.lake.cover import ORDER
-from app.lake.index import FileIndex, FileRecord, RowGroup, Selection, collections_within
+from app.lake.index import FileIndex, FileRecord, Part, RowGroup, Selection, collections_within
 from app.lake.layout import Layout
 from app.lake.lock import LakeBusy, LakeLock
+from app.lake.neighbourhood import Positions
 from app.lake.origins import Origin, read_origins
 from app.lake.snapshot import (
     LakeError,
@@ -25,6 +26,8 @@ __all__ = [
     "LakeLock",
     "Layout",
     "Origin",
+    "Part",
+    "Positions",
     "Release",
     "RowGroup",
     "Selection",

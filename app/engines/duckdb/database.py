@@ -23,7 +23,7 @@ COLLECTIONS = "dl3.collections"
 NO_EVENTS = '"main"."no events"'
 """Table to read where no file holds what is asked."""
 
-_NOTHING = Selection(files=(), bounds=None, groups=0, nrows=0, nbytes=0)
+_NOTHING = Selection(files=(), parts=None, groups=0, nrows=0, nbytes=0)
 
 
 class Database:
