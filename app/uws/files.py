@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,10 +16,12 @@ from app.uws.inputs import Incoming, Input
 from app.uws.job import Job, Result
 
 _INPUTS = "inputs"
+_RUN = "run-"
 _PIECE = 2**20
 """Bytes that are copied at a time."""
 _STRAY = 3600.0
-"""Age from which a folder without a job is a leftover, and not that of a job being made [s]."""
+"""Age from which a folder without a job is a leftover, and not that of a job being made, and that of a run
+whose job has ended not one being cleared [s]."""
 
 
 class JobFiles:
@@ -97,16 +99,14 @@ class JobFiles:
 
     def strays(self) -> Iterator[str]:
         """Names of jobs that have a folder which nobody has touched for an hour."""
-        before = time.time() - _STRAY
-        for folder in self.root.glob("??/*"):
-            try:
-                if folder.stat().st_mtime < before:
-                    yield folder.name
-            except OSError:
-                continue
+        return (folder.name for folder in _untouched(self.root.glob("??/*")))
+
+    def remains(self) -> Iterator[str]:
+        """Names of jobs of which a run has left what nobody has touched for an hour."""
+        return (folder.parent.name for folder in _untouched(self.root.glob(f"??/*/{_RUN}*")))
 
     def _workspace(self, job: Job) -> Path:
-        return self.folder(job.id) / f"run-{job.run}"
+        return self.folder(job.id) / f"{_RUN}{job.run}"
 
 
 class ResultFile:
@@ -156,6 +156,16 @@ class ResultFile:
     def close(self) -> None:
         """Let go of it; without :meth:`finish` before, it is gone with its workspace."""
         self._file.close()
+
+
+def _untouched(paths: Iterable[Path]) -> Iterator[Path]:
+    before = time.time() - _STRAY
+    for path in paths:
+        try:
+            if path.stat().st_mtime < before:
+                yield path
+        except OSError:
+            continue
 
 
 def _remove(path: Path) -> None:

@@ -14,12 +14,10 @@ from pathlib import Path
 import pytest
 
 from app.errors import QueryCancelled, QueryDataError
-from app.faults import explain_failure
-from app.uws import Job, JobFiles, JobStore, Limits, Phase, Presence, Run, Runner
+from app.uws import Phase, Presence, Run
 from app.uws.instant import now
+from tests.app.uws.place import LIMITS, Place
 from tests.support.eventually import PATIENCE, eventually
-
-LIMITS = Limits(slots=2, lease=30.0, job_bytes=10_000, jobs_bytes=50_000)
 
 
 def write(run: Run, content: bytes = b"content") -> None:
@@ -39,69 +37,10 @@ class Endless:
         raise QueryCancelled("stopped")
 
 
-class Place:
-    """Where jobs are made and run."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.store = JobStore(f"sqlite:///{folder / 'jobs.sqlite'}")
-        self.files = JobFiles(folder / "jobs")
-        self.changed: list[str] = []
-        self.runners: list[Runner] = []
-
-    def runner(self, works: dict, limits: Limits = LIMITS) -> Runner:
-        runner = Runner(
-            self.store,
-            self.files,
-            works,
-            limits=limits,
-            explain=explain_failure,
-            changed=self.changed.append,
-            presence=lambda: Presence(self.folder / "processes"),
-        )
-        self.runners.append(runner)
-        runner.start()
-        return runner
-
-    def add(self, name: str = "a" * 32, kind: str = "tap", **facts: object) -> str:
-        created = now()
-        job = Job(
-            id=name,
-            kind=kind,
-            phase=Phase.QUEUED,
-            created=created,
-            destruction=created + timedelta(days=1),
-            duration=600,
-            queued=created,
-        )
-        self.store.create(replace(job, **facts))
-        for runner in self.runners:
-            runner.wake()
-        return name
-
-    def wait(self, name: str, *phases: Phase) -> Job:
-        until = time.monotonic() + PATIENCE
-        while True:
-            job = self.store.get(name)
-            if job is not None and job.phase in phases:
-                return job
-            assert time.monotonic() < until, f"the job is {job and job.phase}"
-            time.sleep(0.01)
-
-    def left(self) -> list[str]:
-        """Every file of a job."""
-        return sorted(
-            p.relative_to(self.files.root).as_posix() for p in self.files.root.rglob("*") if p.is_file()
-        )
-
-
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    place = Place(tmp_path)
-    yield place
-    for runner in place.runners:
-        runner.stop()
-    place.store.close()
+    with Place(tmp_path) as place:
+        yield place
 
 
 def test_a_job_runs_and_its_result_is_whole(place):
