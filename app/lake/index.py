@@ -159,6 +159,11 @@ class Selection:
     """Those that the files are of, by name."""
 
     @property
+    def bounds(self) -> tuple[tuple[int, int], ...] | None:
+        """The ranges of ``healpix`` that are read; None where nothing is known of the place."""
+        return None if self.parts is None else tuple((part.low, part.high) for part in self.parts)
+
+    @property
     def healpix(self) -> tuple[int, int] | None:
         """One pair of bounds for all the files; None where there is none."""
         if not self.parts:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from adql import Restriction, Table
 from app.engines.base import Extent, Reading, Upload
 from app.engines.duckdb.database import COLLECTIONS, EVENTS, NO_EVENTS, SCHEMA, Database
-from app.engines.duckdb.positions import NearbyPositions
 from app.engines.duckdb.sql import identifier, read_files
+from app.engines.positions import NearbyPositions
 from app.lake import Part, Selection, collections_within
 
 
@@ -20,7 +20,7 @@ class LakeScan:
         self._uploads = {
             upload.table.qualified.lower(): upload_name(number) for number, upload in enumerate(uploads)
         }
-        self._positions = NearbyPositions(database, uploads)
+        self._positions = NearbyPositions(database.snapshot, uploads)
         self.readings: list[Reading] = []
         """What each reference to the events so far has to read."""
         self.withheld: set[str] = set()

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from adql import Around, Interval, Restriction
 from app.engines.base import Upload
-from app.engines.duckdb.database import EVENTS, Database
-from app.lake import Positions
+from app.lake import Positions, Snapshot
 
 MOST_ROWS = 2_000_000
 """Rows of a table past which its positions are not looked at."""
@@ -23,8 +22,8 @@ MOST_ROWS = 2_000_000
 class NearbyPositions:
     """Reads positions of uploads and of the small tables of the lake."""
 
-    def __init__(self, database: Database, uploads: Sequence[Upload]) -> None:
-        self._database = database
+    def __init__(self, snapshot: Snapshot | None, uploads: Sequence[Upload]) -> None:
+        self._snapshot = snapshot
         self._uploads: Mapping[str, pa.Table] = {
             upload.table.qualified.lower(): upload.rows for upload in uploads
         }
@@ -50,13 +49,13 @@ class NearbyPositions:
         uploaded = self._uploads.get(table.lower())
         if uploaded is not None:
             return uploaded.select(wanted) if set(wanted) <= set(uploaded.column_names) else None
-        snapshot = self._database.snapshot
-        name = table.partition(".")[2]
-        if snapshot is None or table == EVENTS or f"dl3.{name}" != table or name not in snapshot.tables:
+        schema, _, name = table.partition(".")
+        if self._snapshot is None or schema != "dl3" or name == "events":
             return None
-        if sum(pq.read_metadata(path).num_rows for path in snapshot.tables[name]) > MOST_ROWS:
+        files = self._snapshot.tables.get(name, ())
+        if not files or sum(pq.read_metadata(path).num_rows for path in files) > MOST_ROWS:
             return None
-        parts = [_read(path, wanted) for path in snapshot.tables[name]]
+        parts = [_read(path, wanted) for path in files]
         read = [part for part in parts if part is not None]
         return pa.concat_tables(read, promote_options="permissive") if len(read) == len(parts) else None
 
