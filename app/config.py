@@ -111,6 +111,8 @@ class Config(BaseSettings):
     """Time from the first to the last byte of a synchronous result, however slow the client reads [s]."""
     query_length: Annotated[int, Field(ge=100)] = 200_000
     """Most characters of a query."""
+    request_timeout: Annotated[float, Field(gt=0)] = 300.0
+    """Time in which the body of a request must have come, uploaded tables included [s]."""
     request_bytes: ByteSize = Field(default=ByteSize(8 * _MiB), ge=1024)
     """Most bytes of the body of a request, uploaded tables apart."""
 

@@ -18,8 +18,8 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 
-from app.dependencies import BaseUrlDependency, ParametersDependency, ServiceDependency
-from app.errors import JobNotFound, RequestTooLarge, UsageError
+from app.dependencies import BaseUrlDependency, ParametersDependency, ServiceDependency, body_of
+from app.errors import JobNotFound, UsageError
 from app.factory import Service
 from app.services.jobs import TAP, plan_of, with_tables_as_files
 from app.services.parameters import Parameters, SentFile
@@ -182,7 +182,10 @@ async def set_resource(
     """Change one thing of a job (section 2.2.3)."""
     name = resource.lower()
     if name not in _WRITABLE and name != "parameters":
-        raise HTTPException(405 if name in _RESOURCES else 404)
+        if name in _RESOURCES or name == "plan":
+            sentence = f"{resource[:40]} of a job can be read, not set."
+            return PlainTextResponse(f"{sentence}\n", 405, headers={"allow": ", ".join(_READ), **_PRIVATE})
+        raise HTTPException(404)
     controls, values, files = _split(parameters)
     if name == "parameters":
         await _stored(service, lambda: service.jobs.set_parameters(job_id, values, files), files)
@@ -214,7 +217,8 @@ async def put_parameter(
     job_id: str, name: str, request: Request, service: ServiceDependency, base_url: BaseUrlDependency
 ) -> Response:
     """Give a pending job a parameter, whose value is the body of the request (section 2.1.11)."""
-    value = await _body(request, limit=service.config.request_bytes)
+    config = service.config
+    value = await _body(request, limit=config.request_bytes, seconds=config.request_timeout)
     # PUT replaces, also what accumulates: nothing of it is left, then this is added.
     values = ((name.upper(), ""), (name.upper(), value))
     await _asked(service, lambda: service.jobs.set_parameters(job_id, values))
@@ -284,14 +288,10 @@ async def _leave_when_gone(request: Request, scope: anyio.CancelScope) -> None:
     scope.cancel()
 
 
-async def _body(request: Request, *, limit: int) -> str:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise RequestTooLarge(f"The body of the request is larger than the {limit} bytes allowed.")
+async def _body(request: Request, *, limit: int, seconds: float) -> str:
+    chunks = [chunk async for chunk in body_of(request, limit=limit, seconds=seconds)]
     try:
-        return body.decode("utf-8")
+        return b"".join(chunks).decode("utf-8")
     except UnicodeDecodeError as error:
         raise UsageError("The value is not valid UTF-8; send it so.") from error
 

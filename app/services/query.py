@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,7 +18,7 @@ from adql import ast
 from adql.limits import Limits
 from app.config import Config
 from app.engines.base import Engine, Session
-from app.errors import QueryQueueFull
+from app.errors import QueryQueueFull, QueryTimeout
 from app.formats import Choice, Info, Provenance
 from app.lake import Origin
 from app.results import ResultStream, limited
@@ -237,7 +237,8 @@ class QueryRun:
         ):
             self._hold(session)
             try:
-                result = queries.result(session, query.text, maxrec)
+                with self._advice():
+                    result = queries.result(session, query.text, maxrec)
                 counted = replace(result, batches=self._count(result.batches))
                 remarks = (*loaded.remarks, *session.remarks)
                 self.origins = session.origins
@@ -254,15 +255,30 @@ class QueryRun:
             len(query.text),
         )
 
+    @contextmanager
+    def _advice(self) -> Iterator[None]:
+        """Who asks for too much at once is told that there are jobs."""
+        try:
+            yield
+        except QueryTimeout as error:
+            if self.query.timeout is not None or not self.query.base_url:
+                raise
+            seconds = min(self._queries.config.async_timeout, self._queries.config.hard_async_timeout)
+            job = (
+                f"Or run it as a job, by POST to {self.query.base_url}/async: it may take {seconds} s there."
+            )
+            raise QueryTimeout(error.message, hint=" ".join(filter(None, (error.hint, job)))) from error
+
     def _tables(self) -> AbstractContextManager[LoadedUploads]:
         if self._loaded is not None:
             return nullcontext(self._loaded)
         return self._queries.uploads.load(self.query.uploads, stopped=lambda: self._cancelled)
 
     def _count(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            self.rows += batch.num_rows
-            yield batch
+        with self._advice():
+            for batch in batches:
+                self.rows += batch.num_rows
+                yield batch
 
     def _hold(self, session: Session | None) -> None:
         with self._lock:

@@ -14,6 +14,7 @@ import uvicorn
 from app.config import Config
 from app.factory import Service
 from app.main import create_app
+from app.protocol import SETTINGS
 from tests.support.eventually import PATIENCE
 
 
@@ -37,9 +38,7 @@ def serve(config: Config) -> Iterator[LiveServer]:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     app = create_app(config)
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, server_header=False, proxy_headers=False)
-    )
+    server = uvicorn.Server(uvicorn.Config(app, **SETTINGS))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

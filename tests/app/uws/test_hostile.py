@@ -52,7 +52,7 @@ def test_parameters_are_bounded(http):
     told(http.post(LIST, data={"QUERY": QUICK, "X": "x" * 300_000}), 413, "220000 are allowed")
     url = create(http)
     told(http.put(f"{url}/parameters/X", content="x" * 300_000), 413, "220000 are allowed")
-    told(http.put(f"{url}/parameters/X", content=b"x" * 9_000_000), 413, "8388608 bytes")
+    told(http.put(f"{url}/parameters/X", content=b"x" * 9_000_000), 413, "8,388,608 bytes")
     told(http.put(f"{url}/parameters/X", content=b"\xff"), 400, "UTF-8")
     told(http.put(f"{url}/parameters/X", content=b"\x00"), 400, "U+0000")
 
