@@ -100,7 +100,7 @@ class TableSource(Relation):
 
     alias: str
     table: Table
-    restriction: Restriction = field(default_factory=Restriction)
+    restriction: Restriction = field(default_factory=Restriction, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
