@@ -40,6 +40,8 @@ class Dialect:
     is_full: bool = True
     """False for an engine that sorts by selected columns only, knows HAVING with GROUP BY only and joins from
     left to right only."""
+    prepare: Callable[[core.Query], core.Query] | None = None
+    """Says a query by other words, where the engine lacks some."""
     most_rows: int = 2**31 - 1
     """Greatest sum of LIMIT and OFFSET."""
 
@@ -51,7 +53,7 @@ class Dialect:
         UnsupportedError
             Raised for an operation that this engine cannot do, by its name.
         """
-        return _Writer(self, scan).query(query)
+        return _Writer(self, scan).query(self.prepare(query) if self.prepare else query)
 
     def identifier(self, name: str) -> str:
         """A quoted name."""
