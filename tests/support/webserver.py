@@ -7,6 +7,8 @@ import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.support.eventually import PATIENCE
+
 
 @dataclass
 class Answer:
@@ -72,7 +74,7 @@ class WebServer:
         self._closing.set()
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         owner = self

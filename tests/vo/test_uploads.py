@@ -16,6 +16,7 @@ from astropy.coordinates import SkyCoord, search_around_sky
 from astropy.table import Table
 
 from app.config import Config
+from tests.support.eventually import PATIENCE
 from tests.support.server import LiveServer, serve
 from tests.support.webserver import Answer, WebServer
 from tests.vo.test_async import Session
@@ -149,7 +150,7 @@ def test_pyvo_is_told_what_is_wrong_with_a_table(tap):
 def stilts_runs(stilts: str, out: Path, *arguments: str) -> Table:
     """What the command writes."""
     command = [stilts, *arguments, f"out={out}", "ofmt=fits-basic"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     return Table.read(out, format="fits")
 

@@ -20,10 +20,11 @@ from app.uploads.addresses import is_allowed
 from app.uploads.fetch import fetch
 from app.uploads.intake import Intake
 from app.uploads.limits import UploadLimits
+from tests.support.eventually import PATIENCE
 from tests.support.webserver import Answer, WebServer
 
 HERE = (ip_network("127.0.0.1/32"),)
-LIMITS = UploadLimits(nbytes=100_000, timeout=20, networks=HERE)
+LIMITS = UploadLimits(nbytes=100_000, timeout=PATIENCE, networks=HERE)
 
 
 @pytest.fixture(scope="module")
@@ -186,12 +187,12 @@ def test_more_than_the_limit_is_not_taken(web):
     web.answers["/endless"] = Answer(b"x" * 10_000, endless=True)
     for path in web.answers:
         assert "100,000 bytes, uncompressed" in complaint(f"{web.url}{path}", kind=RequestTooLarge)
-    assert web.has_been_left.wait(20)
+    assert web.has_been_left.wait(PATIENCE)
 
 
 def test_less_than_was_announced_is_told(web):
     web.answers["/short"] = Answer(b"x" * 10, length=100, headers={"Connection": "close"})
-    assert "cannot be fetched" in complaint(f"{web.url}/short", UploadLimits(timeout=5, networks=HERE))
+    assert "cannot be fetched" in complaint(f"{web.url}/short")
 
 
 @pytest.mark.parametrize("answer", [Answer(b"x", hang=True), Answer(b"x" * 1000, drip=0.05)])
@@ -199,7 +200,8 @@ def test_a_slow_server_has_so_much_time(web, answer):
     web.answers["/t"] = answer
     told = complaint(f"{web.url}/t", UploadLimits(timeout=0.5, networks=HERE))
     assert "has not sent the table within 0.5 s" in told
-    assert web.has_been_left.wait(20)
+    # On a busy machine it may not have come to asking.
+    assert not web.asked or web.has_been_left.wait(PATIENCE)
 
 
 def test_a_server_that_does_not_speak_has_so_much_time():
@@ -215,7 +217,7 @@ def test_nobody_fetches_for_nobody(web):
     intake = Intake("mine", LIMITS, stopped=lambda: time.monotonic() > until)
     with pytest.raises(QueryCancelled):
         fetch(f"{web.url}/t", intake)
-    assert web.has_been_left.wait(20)
+    assert web.has_been_left.wait(PATIENCE)
 
 
 def test_compression_on_the_way_is_left_to_the_reader(web):
@@ -239,7 +241,7 @@ def test_compression_on_the_way_is_left_to_the_reader(web):
 )
 def test_a_server_that_speaks_no_http_is_told(answer):
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(20)
+        listener.settimeout(PATIENCE)
         port = listener.getsockname()[1]
 
         def speak() -> None:
@@ -252,7 +254,7 @@ def test_a_server_that_speaks_no_http_is_told(answer):
         thread = threading.Thread(target=speak)
         thread.start()
         told = complaint(f"http://127.0.0.1:{port}/t", UploadLimits(timeout=2, networks=HERE))
-        thread.join(20)
+        thread.join(PATIENCE)
     assert len(told) < 600
 
 
@@ -262,7 +264,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path):
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
          "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=127.0.0.1",
          "-addext", "subjectAltName=IP:127.0.0.1"],
-        capture_output=True, timeout=60, check=False,
+        capture_output=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     if made.returncode:
         pytest.skip("openssl makes no certificate here")

@@ -16,6 +16,7 @@ from lxml import etree
 
 from app.config import Config
 from tests.app.uws.client import LIST, QUICK, UWS, create, fact, message, phase, read, wait
+from tests.support.eventually import PATIENCE
 from tests.support.process import ServerProcess
 from tests.support.server import LiveServer, serve
 from tests.support.webserver import Answer, WebServer
@@ -68,14 +69,14 @@ def open_jobs(small_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """A service that fetches from this machine too."""
     home = tmp_path_factory.mktemp("open")
     (home / "lake").symlink_to(small_home / "lake", target_is_directory=True)
-    with serve(Config(home=home, upload_networks="127.0.0.0/8", upload_timeout=20)) as server:
+    with serve(Config(home=home, upload_networks="127.0.0.0/8", upload_timeout=PATIENCE)) as server:
         yield server
 
 
 @pytest.fixture
 def open_http(open_jobs: LiveServer) -> Iterator[httpx.Client]:
     """A client of that service."""
-    with httpx.Client(base_url=open_jobs.url, timeout=30) as client:
+    with httpx.Client(base_url=open_jobs.url, timeout=PATIENCE) as client:
         yield client
 
 
@@ -198,7 +199,7 @@ def test_what_is_wrong_with_a_table_is_the_error_of_the_job(http, files, paramet
 
 def test_more_than_a_job_may_bring_is_refused_at_once(start: Callable[..., LiveServer], tmp_path: Path):
     server = start(upload_tables=2, upload_bytes=20_000, request_bytes=10_000, jobs_bytes=50_000)
-    with httpx.Client(base_url=server.url, timeout=30) as http:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE) as http:
         many = http.post(LIST, files=dict.fromkeys("tuv", b"x"))
         assert (many.status_code, "a job may bring 2" in many.text) == (413, True)
         assert http.post(LIST, files={"t": b"x" * 40_000}).status_code == 413
@@ -215,7 +216,7 @@ def test_more_than_a_job_may_bring_is_refused_at_once(start: Callable[..., LiveS
 
 
 def test_a_service_without_uploads_says_so(start: Callable[..., LiveServer]):
-    with httpx.Client(base_url=start(upload_tables=0).url, timeout=30) as http:
+    with httpx.Client(base_url=start(upload_tables=0).url, timeout=PATIENCE) as http:
         answer = http.post(LIST, data={"QUERY": QUICK}, files={"t": votable()})
         assert (answer.status_code, "may bring none" in answer.text) == (413, True)
         job = wait(http, create(http, UPLOAD="t,http://example.org/t.vot", PHASE="RUN"))
@@ -239,7 +240,7 @@ def test_many_requests_at_once_each_add_their_table(http):
 
     def send(name: str) -> int:
         begin.wait()
-        with httpx.Client(timeout=30) as own:
+        with httpx.Client(timeout=PATIENCE) as own:
             data = {"UPLOAD": f"{name},param:{name}"}
             return own.post(f"{url}/parameters", data=data, files={name: votable()}).status_code
 
@@ -275,11 +276,11 @@ def test_a_fetch_is_aborted_with_its_job(open_http, web):
     web.answers["/slow"] = Answer(votable(), hang=True)
     url = make(open_http, UPLOAD=f"t,{web.url}/slow", PHASE="RUN")
     wait(open_http, url, "EXECUTING")
-    assert web.has_been_asked.wait(10)
+    assert web.has_been_asked.wait(PATIENCE)
     open_http.post(f"{url}/phase", data={"PHASE": "ABORT"})
     assert phase(read(open_http, url)) == "ABORTED"
     # The server is told, too: nobody reads any more.
-    assert web.has_been_left.wait(10)
+    assert web.has_been_left.wait(PATIENCE)
 
 
 def test_the_time_of_a_fetch_is_that_of_the_job(open_http, web):
@@ -312,13 +313,13 @@ def test_a_result_of_the_service_itself_is_taken_from_its_disk(http):
 def test_tables_outlive_a_server_that_is_killed(new_home: Path):
     """Another process runs the job with the tables that the first one took."""
     with ServerProcess(new_home, job_slots=1, threads=1) as server:
-        with httpx.Client(base_url=server.url, timeout=30) as http:
+        with httpx.Client(base_url=server.url, timeout=PATIENCE) as http:
             pending = make(http, files={"t": votable()}, UPLOAD="t,param:t")
         server.kill()
     path = f"/tap/async/{pending.rpartition('/')[2]}"
     with (
         ServerProcess(new_home, job_slots=1, threads=1) as server,
-        httpx.Client(base_url=server.url, timeout=30) as http,
+        httpx.Client(base_url=server.url, timeout=PATIENCE) as http,
     ):
         http.post(f"{path}/phase", data={"PHASE": "RUN"})
         assert rows(http, path) == ROWS
