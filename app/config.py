@@ -82,6 +82,8 @@ class Config(BaseSettings):
     """Memory of the embedded engine, all queries together, such as 2GiB."""
     scratch_limit: ByteSize = Field(default=ByteSize(8 * _GiB), ge=0)
     """Disk space for sorts and groups that do not fit in memory, all queries together; 0 for none."""
+    spool_limit: ByteSize = Field(default=ByteSize(8 * _GiB), ge=0)
+    """Disk space for results whose rows are counted before they are sent (FITS), all queries together."""
     threads: Annotated[int, Field(ge=1, le=1024)] = Field(default_factory=_processors)
     """Threads of the embedded engine, all queries together."""
     light_slots: Annotated[int, Field(ge=1, le=1024)] = 8

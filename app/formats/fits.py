@@ -7,10 +7,8 @@ array is that of "FITS-plus", which TOPCAT and STILTS read: a VOTable without ro
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +23,7 @@ from app.formats.binary import Records, item_bytes, item_size
 from app.formats.cells import Cell
 from app.formats.characters import ascii_escaped, is_ascii, text_buffers
 from app.formats.chunks import begun, sliced
+from app.formats.spool import Spool, SpoolFile
 from app.formats.votable import described
 from app.results import ResultStream
 
@@ -63,11 +62,17 @@ class Fits:
     Text is ASCII, other characters are escaped as ``\xe9`` or ``\u2605``; NULL is an empty text, NaN, or
     TNULL. QSTATUS in the header of the table is the status of DALI 1.1 section 4.4. A fault is raised
     before the first chunk.
+
+    Parameters
+    ----------
+    spool
+        Where the rows are until they are counted.
     """
 
     media_type: str = "application/fits"
     extension: str = "fits"
     tells_status: bool = False
+    spool: Spool = field(default_factory=Spool, compare=False, repr=False)
 
     def write(self, result: ResultStream, provenance: Provenance) -> Iterator[bytes]:
         """The file in chunks; see :class:`app.formats.base.Writer`."""
@@ -75,7 +80,7 @@ class Fits:
             raise ValueRangeError(
                 f"A FITS table has at most {_MOST_COLUMNS} columns; this has {len(result.columns)}."
             )
-        with tempfile.TemporaryFile() as file:
+        with self.spool.file() as file:
             table = _Table(result, file)
             status = status_after(result, rows=table.rows, fault=None)
             content = described(result.columns, provenance, *filter(None, [status]))
@@ -213,7 +218,7 @@ class _Field:
 class _Table:
     """The rows of a result in a temporary file, and what is to be said of them."""
 
-    def __init__(self, result: ResultStream, file: BinaryIO) -> None:
+    def __init__(self, result: ResultStream, file: SpoolFile) -> None:
         self.rows = 0
         self._file = file
         facts = [_Facts(column) for column in result.columns]
@@ -223,17 +228,18 @@ class _Table:
         self._records = Records(result.columns, [field.in_row for field in self._fields], masked=False)
 
     def _spool(self, result: ResultStream, facts: Sequence[_Facts]) -> None:
-        with ipc.new_stream(self._file, result.schema) as writer:
+        with self._file.writing(), ipc.new_stream(self._file.content, result.schema) as writer:
             for batch in sliced(result.batches):
                 arrays = [_in_ascii(array) for array in batch.columns]
                 for known, array in zip(facts, arrays, strict=True):
                     known.learn(array)
                 writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=result.schema))
+                self._file.account()
                 self.rows += batch.num_rows
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        self._file.seek(0)
-        return sliced(ipc.open_stream(self._file), row_bytes=self._records.size or 0)
+        self._file.content.seek(0)
+        return sliced(ipc.open_stream(self._file.content), row_bytes=self._records.size or 0)
 
     def header(self, provenance: Provenance, status: Info | None) -> bytes:
         """The header of the table."""

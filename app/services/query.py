@@ -19,7 +19,7 @@ from adql.limits import Limits
 from app.config import Config
 from app.engines.base import Engine, Session
 from app.errors import QueryQueueFull, QueryTimeout
-from app.formats import Choice, Info, Provenance
+from app.formats import Choice, Fits, Info, Provenance, Spool, Writer
 from app.lake import Origin
 from app.results import ResultStream, limited
 from app.services.origin import PROTOCOL, origin_infos, request_url
@@ -54,6 +54,7 @@ class Queries:
         self.config = config
         self.limits = Limits(length=config.query_length)
         self.uploads = UploadLoader(config)
+        self._spool = Spool(config.scratch, most=config.spool_limit)
         self._places = threading.BoundedSemaphore(config.open_queries)
 
     def start(self, query: Query, loaded: LoadedUploads | None = None) -> QueryRun:
@@ -131,6 +132,11 @@ class Queries:
         with self.engine.session(timeout=timeout or self.config.sync_timeout) as session:
             result = self.result(session, text, maxrec)
             return pa.Table.from_batches(result.batches, schema=result.schema)
+
+    def writer(self, query: Query) -> Writer:
+        """Who writes the result of a query, with the disk space that the service has for it."""
+        writer = query.choice.writer
+        return replace(writer, spool=self._spool) if isinstance(writer, Fits) else writer
 
     def provenance(
         self, query: Query, maxrec: int, *, remarks: Sequence[str] = (), origins: Sequence[Origin] = ()
@@ -243,7 +249,7 @@ class QueryRun:
                 remarks = (*loaded.remarks, *session.remarks)
                 self.origins = session.origins
                 provenance = queries.provenance(query, maxrec, remarks=remarks, origins=self.origins)
-                yield from query.choice.writer.write(counted, provenance)
+                yield from queries.writer(query).write(counted, provenance)
                 self.overflowed = result.overflowed
             finally:
                 self._hold(None)
