@@ -92,32 +92,6 @@ def test_maxrec_is_kept(ask):
     assert len(result) == 7
 
 
-@pytest.mark.parametrize("sync", ["true", "false"])
-def test_tapskymatch_finds_what_is_near(
-    stilts: str, server: LiveServer, events: Table, tmp_path: Path, sync: str
-):
-    """It uploads the table in blocks, here of two rows, and joins each with the events."""
-    places = Table({"place": [1, 2, 3, 4, 5], "lon": [83.63, 84.5, 0.0, 359.9, 200.0]})
-    places["lat"] = [22.01, 21.0, -60.0, -60.2, 45.0]
-    mine, out = tmp_path / "places.vot", tmp_path / "pairs.vot"
-    places.write(mine, format="votable")
-    command = [stilts, "tapskymatch", f"in={mine}", "inlon=lon", "inlat=lat", f"tapurl={server.tap}"]
-    options = ["taptable=dl3.events", "taplon=ra", "taplat=dec", "tapcols=collection,event_row", "sr=0.3"]
-    done = run(*command, *options, "find=all", "blocksize=2", f"sync={sync}", f"out={out}")
-    assert done.returncode == 0, done.stderr
-    pairs = Table.read(out, format="votable")
-    positions = SkyCoord(events["ra"], events["dec"], unit="deg")
-    near = SkyCoord(places["lon"], places["lat"], unit="deg")
-    event, place, _, _ = near.search_around_sky(positions, 0.3 * u.deg)
-    wanted = {
-        (int(places["place"][p]), events["collection"][e], int(events["event_row"][e]))
-        for e, p in zip(event, place, strict=True)
-    }
-    found = [(int(row["place"]), str(row["collection"]), int(row["event_row"])) for row in pairs]
-    assert len(found) == len(set(found)) > 50
-    assert set(found) == wanted
-
-
 def test_a_wrong_query_is_refused_with_its_reason(stilts: str, server: LiveServer):
     command = [stilts, "tapquery", "sync=true", f"tapurl={server.tap}", "adql=SELECT enrgy FROM dl3.events"]
     done = run(*command, "parse=false")
