@@ -103,6 +103,7 @@ DUCKDB = Dialect(
         "numbers_in": (
             "list_transform(list_filter({0}[{1}:], lambda w: w <> ''), lambda w: TRY_CAST(w AS DOUBLE))"
         ),
+        "corner_vectors": _CORNER_VECTORS,
         "joined_numbers": "array_to_string({0}, ' ')",
         "count_over": "len(list_filter(range(1, {1} + 1), lambda {0}: {2}))",
         "sum_over": "list_sum(list_transform(range(1, {1} + 1), lambda {0}: {2}))",

@@ -38,6 +38,12 @@ _LIST = "CASE WHEN count({0}) > 0 THEN array_join(sort_array(%s({0})), {1}) END"
 SPARK = Dialect(
     name="spark",
     quote="`",
+    groups_values=True,
+    # What Spark makes Java of grows with the square of an expression, and is thrown away above 64 kB.
+    settings_of_large={
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    },
     types={
         "boolean": "BOOLEAN",
         "unsignedByte": "SMALLINT",
@@ -76,6 +82,7 @@ SPARK = Dialect(
             "transform(filter(slice({0}, {1}, greatest(size({0}) - {1} + 1, 0)), w -> w <> ''), "
             "w -> try_cast(w AS DOUBLE))"
         ),
+        "corner_vectors": _CORNER_VECTORS,
         "joined_numbers": "array_join(CAST({0} AS ARRAY<STRING>), ' ')",
         "count_over": "CASE WHEN {1} > 0 THEN size(filter(sequence(1, {1}), {0} -> {2})) ELSE 0 END",
         "sum_over": (
