@@ -1,4 +1,4 @@
-"""Any query over the miniature prints to a text that is the same query, and runs; its SQL reads our tables."""
+"""Any query over the miniature prints to a text that is the same query, and runs; it reads its tables."""
 
 from __future__ import annotations
 
