@@ -77,6 +77,13 @@ DIFFERENCES: tuple[Difference, ...] = (
     ),
     Difference(
         "spark",
+        "A subquery that names a column from two levels up",
+        "Spark knows the columns of the query directly around a subquery",
+        "SELECT kind FROM mini.kinds k WHERE EXISTS (SELECT 1 FROM mini.visits v WHERE EXISTS "
+        "(SELECT 1 FROM mini.stars s WHERE s.star_id = v.star_id AND s.kind = k.kind))",
+    ),
+    Difference(
+        "spark",
         "An OFFSET above",
         "Spark counts rows by 32 bits",
         "SELECT star_id FROM mini.stars ORDER BY star_id OFFSET 3000000000",

@@ -152,7 +152,8 @@ class _Writer:
         if select.group_by and self.dialect.groups_values:
             select, hidden = _aggregated(select), tuple(map(_aggregated_item, hidden))
         items = ", ".join(
-            f"{self.expr(item.expr, OPEN)} AS {self._name(item.name)}" for item in select.items + hidden
+            f"{self.expr(_declared(item.expr), OPEN)} AS {self._name(item.name)}"
+            for item in select.items + hidden
         )
         words = [
             "SELECT DISTINCT" if select.distinct else "SELECT",
@@ -325,6 +326,23 @@ def _wide(op: Op) -> tuple[Expr, ...]:
     return (Op(LONG, "to_bigint", op.args[:1]), *op.args[1:])
 
 
+def _declared(expr: Expr) -> Expr:
+    """An output in the type that its column declares: to an engine a small constant is an INTEGER."""
+    return Op(LONG, "to_bigint", (expr,)) if expr.type == LONG and _is_small(expr) else expr
+
+
+def _is_small(expr: Expr) -> bool:
+    """True for integers that are written as digits, and what chooses among such."""
+    if isinstance(expr, Literal):
+        return expr.value is not None
+    if not isinstance(expr, Op) or expr.name not in ("case", "coalesce", "nullif"):
+        return False
+    chosen = (
+        expr.args[1::2] + (expr.args[-1:] if len(expr.args) % 2 else ()) if expr.name == "case" else expr.args
+    )
+    return any(map(_is_small, chosen))
+
+
 def _aggregated(select: core.Select) -> core.Select:
     """A grouped SELECT with subqueries as values inside of aggregates: each is one in all of a group."""
     having = None if select.having is None else _aggregated_value(select.having)
@@ -348,6 +366,7 @@ _SPOKEN = {
     "tmoc_of_text": "TMOC(order, text) outside of INTERSECTS",
     "count_over": "A polygon with any number of corners (a column, or a text that is CAST)",
     "sum_over": "A polygon with any number of corners (a column, or a text that is CAST)",
+    "corner_vectors": "A polygon with any number of corners (a column, or a text that is CAST)",
     "numbers_in": "A polygon with any number of corners (a column, or a text that is CAST)",
     "joined_numbers": "A polygon with any number of corners (a column, or a text that is CAST)",
     "let": "A region in a text column, or a mission time in UTC that counts from a column,",
