@@ -129,5 +129,5 @@ HIVE = Dialect(
         "string_agg_distinct": _LIST % "collect_set",
     },
     is_full=False,
-    escapes={"'": "\\'", "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\x1a": "\\Z", ";": "\\;"},
+    escapes={"'": "\\'", "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\x1a": "\\Z", ";": "\\;", "$": "\\u0024"},
 )

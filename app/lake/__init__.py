@@ -2,7 +2,7 @@
 
 from app.lake.cover import ORDER
 from app.lake.index import FileIndex, FileRecord, RowGroup, Selection
-from app.lake.layout import Layout
+from app.lake.layout import ROWS, Layout
 from app.lake.lock import LakeBusy, LakeLock
 from app.lake.snapshot import (
     LakeError,
@@ -12,11 +12,13 @@ from app.lake.snapshot import (
     current_name,
     current_snapshot,
     publish,
+    snapshot_names,
     sweep,
 )
 
 __all__ = [
     "ORDER",
+    "ROWS",
     "FileIndex",
     "FileRecord",
     "LakeBusy",
@@ -31,5 +33,6 @@ __all__ = [
     "current_name",
     "current_snapshot",
     "publish",
+    "snapshot_names",
     "sweep",
 ]

@@ -92,7 +92,7 @@ class Queries:
         statement = adql.translate(
             text,
             session.catalogue,
-            self.engine.dialect,
+            session.dialect,
             maxrec=maxrec,
             scan=session.scan,
             limits=self.limits,

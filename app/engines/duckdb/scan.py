@@ -6,54 +6,37 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from adql import Restriction, Table
-from app.engines.base import Extent, Reading, Upload
-from app.engines.duckdb.database import EVENTS, NO_EVENTS, Database
+from app.engines.base import Upload
+from app.engines.duckdb.database import NO_EVENTS
 from app.engines.duckdb.sql import identifier, read_files
+from app.engines.served import EVENTS, Choice, Served
 from app.lake import Selection
 
 
 class LakeScan:
     """Chooses the event files a table reference needs; see :class:`adql.Scan`."""
 
-    def __init__(self, database: Database, uploads: Sequence[Upload]) -> None:
-        self._database = database
+    def __init__(self, served: Served, uploads: Sequence[Upload]) -> None:
+        self.choice = Choice(served)
         self._uploads = {
             upload.table.qualified.lower(): upload_name(number) for number, upload in enumerate(uploads)
         }
-        self.readings: list[Reading] = []
-        """What each reference to the events so far has to read."""
-        self.withheld: set[str] = set()
-        """Collections that may have rows the query asks for, which are not served."""
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that the references so far have to read."""
-        return sum(reading.chosen.nbytes or 0 for reading in self.readings)
 
     def __call__(self, table: Table, restriction: Restriction) -> str | None:
         """SQL in place of the table."""
         uploaded = self._uploads.get(table.qualified.lower())
         if uploaded is not None:
             return identifier(uploaded)
-        snapshot = self._database.snapshot
-        if table.qualified != EVENTS or snapshot is None:
+        if table.qualified != EVENTS:
             return None
-        selection = snapshot.files.select(restriction, restricted=self._database.restricted)
-        self.readings.append(Reading(EVENTS, extent(selection), extent(self._database.served)))
-        if self._database.withheld:
-            everything = snapshot.files.select(restriction, restricted=True).files
-            self.withheld.update(self._database.withheld.get(path, "") for path in everything)
-            self.withheld.discard("")
+        selection = self.choice.select(restriction)
+        if selection is None:
+            return None
         if not selection.files:
             return NO_EVENTS
         if selection.bounds is None:
             return read_files(selection.files)
         return f"({' UNION ALL '.join(_within_bounds(selection))})"
-
-
-def extent(selection: Selection) -> Extent:
-    """The same as an engine tells it."""
-    return Extent(len(selection.files), selection.groups, selection.nrows, selection.nbytes)
 
 
 def _within_bounds(selection: Selection) -> Iterator[str]:
