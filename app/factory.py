@@ -11,8 +11,10 @@ import anyio
 from app.config import Config
 from app.engines import duckdb, hiveserver2
 from app.engines.base import Engine
+from app.engines.served import Served
 from app.errors import EngineUnavailable
 from app.faults import explain_failure
+from app.lake import LakeLock, current_snapshot
 from app.services.jobs import TAP, QueryWork
 from app.services.query import Queries
 from app.uws import JobFiles, Jobs, JobStore, Limits, PhaseWatch, Presence, Runner, Terms, Work
@@ -86,6 +88,55 @@ def engine_address(config: Config) -> hiveserver2.Address:
         raise EngineUnavailable(f"The password of the engine cannot be read: {error}.") from error
     except hiveserver2.AddressError as error:
         raise EngineUnavailable(str(error)) from error
+
+
+def register_lake(
+    config: Config, progress: Callable[[str, int, int], None] = lambda what, done, total: None
+) -> hiveserver2.RegisterReport:
+    """Make or mend the tables of the lake's present snapshot on the engine that the settings name.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    progress
+        Is told what is done, how much of it, and how much there is.
+
+    Raises
+    ------
+    EngineUnavailable
+        Raised if the engine needs no tables, cannot be reached, or does not make them.
+    app.lake.LakeError, app.lake.LakeBusy
+        Raised if the lake cannot be read, or somebody writes to it.
+    """
+    flavour = hiveserver2.FLAVOURS.get(engine_scheme(config))
+    if flavour is None:
+        raise EngineUnavailable(
+            f'The engine "{engine_scheme(config)}:" reads the lake as it is; tables are registered with '
+            f"{' and '.join(f'{name}:' for name in hiveserver2.FLAVOURS)} (GAMMAHUB_ENGINE_URL)."
+        )
+    address = engine_address(config)
+    with LakeLock(config.lake):
+        served = Served(current_snapshot(config.lake), restricted=config.serve_restricted)
+        try:
+            connection = hiveserver2.Connection(
+                address, hiveserver2.session_settings(flavour, address.settings)
+            )
+            try:
+                return hiveserver2.register(
+                    connection,
+                    served,
+                    hiveserver2.Names(flavour.dialect, address.database),
+                    flavour.dialect,
+                    hiveserver2.Storage.of(config.home, config.engine_home_url),
+                    progress,
+                )
+            finally:
+                connection.close()
+        except hiveserver2.ConnectionLost as error:
+            raise EngineUnavailable(f"The engine cannot be reached: {error}.") from error
+        except (hiveserver2.Refused, hiveserver2.RegisterError) as error:
+            raise EngineUnavailable(f"The tables cannot be registered: {error}") from error
 
 
 def make_engine(config: Config) -> Engine:

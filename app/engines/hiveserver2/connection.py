@@ -24,7 +24,16 @@ _T = TypeVar("_T")
 
 _STATE = ttypes.TOperationState
 _WORKS = (_STATE.INITIALIZED_STATE, _STATE.PENDING_STATE, _STATE.RUNNING_STATE)
-_LOST = (OSError, EOFError, TException, WireError, struct.error, http.client.HTTPException, pa.ArrowException)
+_LOST = (
+    OSError,
+    EOFError,
+    RecursionError,
+    TException,
+    WireError,
+    struct.error,
+    http.client.HTTPException,
+    pa.ArrowException,
+)
 _NAMES = ttypes.TTypeId._VALUES_TO_NAMES
 _LITTLE = 10_000
 """Rows of an answer that is known to be small, fetched at a time."""

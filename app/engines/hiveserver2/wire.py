@@ -37,6 +37,8 @@ _NUMBERS: Mapping[int, tuple[np.dtype[Any], pa.DataType]] = {
 }
 """Field of the union TColumn -> how its values are written, and their type."""
 
+_UNIONS = frozenset((_BOOL, _BYTE, _TEXT, _BINARY, *_NUMBERS))
+
 _RUN = 32
 """From so many texts of one length on they are read together."""
 
@@ -247,7 +249,11 @@ def _column(reader: Reader) -> pa.Array:
     """TColumn, a union: one field, whose structure has the values and the bits of those that are null."""
     column: pa.Array | None = None
     for _, union in reader.fields():
-        values: _Texts | bytes = b""
+        if union not in _UNIONS:
+            raise WireError(f"A column of the unknown kind {union}.")
+        values: _Texts | bytes = _Texts(np.zeros(1, np.int32), np.empty(0, np.uint8))
+        if union not in (_TEXT, _BINARY):
+            values = b""
         count, nulls = 0, b""
         for kind, number in reader.fields():
             if number == 1 and kind == _LIST:
@@ -268,9 +274,7 @@ def _values(reader: Reader, union: int, count: int) -> _Texts | bytes:
         return reader.raw(count)
     if union in _NUMBERS:
         return reader.raw(count * _NUMBERS[union][0].itemsize)
-    if union in (_TEXT, _BINARY):
-        return _texts(reader, count)
-    raise WireError(f"A column of the unknown kind {union}.")
+    return _texts(reader, count)
 
 
 def _texts(reader: Reader, count: int) -> _Texts:
