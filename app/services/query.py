@@ -20,6 +20,7 @@ from app.engines.base import Engine, Session
 from app.errors import QueryQueueFull
 from app.formats import Choice, Info, Provenance
 from app.results import ResultStream, limited
+from app.services.meter import Meter, Tally
 from app.uploads import UploadLoader, UploadSource
 
 LOG = logging.getLogger("gammahub.query")
@@ -51,6 +52,7 @@ class Queries:
         self.config = config
         self.limits = Limits(length=config.query_length)
         self.uploads = UploadLoader(config)
+        self.meter = Meter()
         self._places = threading.BoundedSemaphore(config.open_queries)
 
     def start(self, query: Query) -> QueryRun:
@@ -185,6 +187,10 @@ class QueryRun:
             self._release()
 
     def _work(self) -> Generator[bytes, None, None]:
+        with self._queries.meter.query() as tally:
+            yield from self._produce(tally)
+
+    def _produce(self, tally: Tally) -> Generator[bytes, None, None]:
         queries, query = self._queries, self.query
         begun = time.monotonic()
         LOG.debug("query %r", query.text)
@@ -198,10 +204,12 @@ class QueryRun:
             self._hold(session)
             try:
                 result = queries.result(session, query.text, maxrec)
-                counted = replace(result, batches=self._count(result.batches))
+                counted = replace(result, batches=self._count(result.batches, tally))
                 remarks = (*loaded.remarks, *session.remarks)
                 provenance = queries.provenance(query, maxrec, remarks)
-                yield from query.choice.writer.write(counted, provenance)
+                for chunk in query.choice.writer.write(counted, provenance):
+                    tally.nbytes += len(chunk)
+                    yield chunk
                 self.overflowed = result.overflowed
             finally:
                 self._hold(None)
@@ -213,9 +221,10 @@ class QueryRun:
             len(query.text),
         )
 
-    def _count(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def _count(self, batches: Iterator[pa.RecordBatch], tally: Tally) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             self.rows += batch.num_rows
+            tally.rows += batch.num_rows
             yield batch
 
     def _hold(self, session: Session | None) -> None:

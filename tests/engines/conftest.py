@@ -140,6 +140,18 @@ def engine(remote: Remote) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
+def stoppable(remote: Remote) -> Config:
+    """Settings with which a statement that is cancelled ends soon on the server too.
+
+    Spark looks whether it is to stop when it has read a row, or with its vectorised reader a batch of them:
+    in a join without a condition an hour can lie between two batches.
+    """
+    url = remote.config.engine_url
+    more = "" if url.startswith("hive:") else "&spark.sql.parquet.enableVectorizedReader=false"
+    return remote.config.model_copy(update={"engine_url": url + more})
+
+
+@pytest.fixture(scope="session")
 def embedded(lake_home: Path) -> Iterator[Engine]:
     """DuckDB over the same lake."""
     made = make_engine(Config(home=lake_home))

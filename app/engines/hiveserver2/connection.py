@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 import struct
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -92,7 +93,7 @@ class Connection:
                 thrift_transport=transport, username=address.user, configuration=dict(settings)
             )
         except (*_LOST, PyHiveError, AssertionError) as error:
-            self._link.shut()
+            self._link.close()
             raise ConnectionLost(f"{address.spoken}: {_words(error)}") from error
         self._client = self._hive.client
         self._reader = Reader(transport)
@@ -160,30 +161,38 @@ class Connection:
         """How long the server may be silent from now on [s]; None for as long as it likes."""
         self._link.expect(timeout)
 
-    def bury(self, session: Any, operation: Any | None) -> None:
-        """End what another connection has left behind, as far as it is still there."""
-        self._link.expect(PATIENCE)
-        requests: list[Callable[[], Any]] = []
-        if operation is not None:
-            requests.append(
-                lambda: self._client.CancelOperation(ttypes.TCancelOperationReq(operationHandle=operation))
-            )
-        requests.append(lambda: self._client.CloseSession(ttypes.TCloseSessionReq(sessionHandle=session)))
-        for request in requests:
-            with suppress(Refused):  # it is gone already
-                self.call(request)
+    def cancel_other(self, operation: Any) -> None:
+        """Cancel a statement of another connection, if it is still there."""
+        request = ttypes.TCancelOperationReq(operationHandle=operation)
+        self._end_other(lambda: self._client.CancelOperation(request))
 
-    def shut(self) -> None:
-        """Break it off, from any thread; a call that waits raises ConnectionLost."""
-        self._link.shut()
+    def close_other(self, session: Any) -> None:
+        """End the session of another connection with all its statements, if it is still there."""
+        request = ttypes.TCloseSessionReq(sessionHandle=session)
+        self._end_other(lambda: self._client.CloseSession(request))
+
+    def _end_other(self, request: Callable[[], Any]) -> None:
+        self._link.expect(PATIENCE)
+        with suppress(Refused):  # it is gone already
+            self.call(request)
+
+    def interrupt(self) -> None:
+        """Break it off, from any thread; a call that waits raises ConnectionLost.
+
+        The session stays as it is: hand the connection to the pool, to be discarded.
+        """
+        self._link.interrupt()
 
     def close(self) -> None:
         """End the session; silent if the server has gone."""
         self._link.expect(PATIENCE)
-        try:
+        with suppress(*_LOST, PyHiveError):
             self._hive.close()
-        except (*_LOST, PyHiveError):
-            self._link.shut()
+        self._link.close()
+
+    def abandon(self) -> None:
+        """Free what this side holds, and tell the server nothing."""
+        self._link.close()
 
     def call(self, request: Callable[[], _T]) -> _T:
         """What the server answers to a request.
@@ -236,6 +245,7 @@ class Operation:
     def __init__(self, connection: Connection, handle: Any) -> None:
         self._connection = connection
         self.handle = handle
+        self.begun = time.monotonic()
         self._types: list[pa.DataType] | None = None
 
     @property

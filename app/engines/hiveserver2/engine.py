@@ -60,7 +60,7 @@ class HiveServer2Engine:
         self._scratch = Scratch(config.scratch)
         self._parts = Parts(
             flavour=flavour,
-            pool=Pool(lambda: Connection(address, settings)),
+            pool=Pool(lambda: Connection(address, settings), planning=flavour.planning),
             lane=Lane(config.engine_connections, queue_length=config.queue_length, retry_after=30),
             watchdog=Watchdog(),
             names=Names(flavour.dialect, address.database),
@@ -89,6 +89,12 @@ class HiveServer2Engine:
             with self._lock:
                 self._sessions.discard(session)
             session.close()
+
+    @property
+    def working(self) -> int:
+        """Queries that the server has begun and whose rows are not all read."""
+        with self._lock:
+            return sum(session.is_on_server for session in self._sessions)
 
     def close(self) -> None:
         """Free what the engine holds; running sessions are cancelled."""
@@ -149,8 +155,13 @@ class HiveServer2Engine:
                 ),
                 None,
             )
-        finally:
-            self._parts.pool.give(connection)
+        except ConnectionLost:
+            connection.abandon()
+            raise
+        except BaseException:
+            connection.close()
+            raise
+        self._parts.pool.give(connection)
         if found is None:
             raise EngineUnavailable(
                 "The engine has no tables of this service yet.",

@@ -21,6 +21,9 @@ class Flavour:
     """A table of one session over a folder of Parquet, with ``{name}``, ``{columns}``, ``{location}``."""
     temporary_name: str
     """What such a table is called in queries, with ``{database}`` and ``{name}``, both quoted."""
+    planning: float
+    """Time for which a statement may still be planned [s]. To cancel it meanwhile would do harm: Spark
+    interrupts the thread, which then leaves connections of its metastore behind, until there are no more."""
 
 
 # A text ${env:PATH} in a query would else become the server's environment variable.
@@ -34,6 +37,7 @@ HIVE = Flavour(
     },
     temporary="CREATE TEMPORARY EXTERNAL TABLE {name} ({columns}) STORED AS PARQUET LOCATION {location}",
     temporary_name="{database}.{name}",
+    planning=0.0,
 )
 
 SPARK = Flavour(
@@ -47,6 +51,7 @@ SPARK = Flavour(
     },
     temporary="CREATE TEMPORARY VIEW {name} ({columns}) USING parquet OPTIONS (path {location})",
     temporary_name="{name}",
+    planning=5.0,
 )
 
 FLAVOURS = {"hive": HIVE, "spark+hive": SPARK}

@@ -7,10 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from queue import Full, Queue
-from typing import Any
 
-from app.engines.hiveserver2.connection import Connection, ConnectionLost, Operation
+from app.engines.hiveserver2.cleaner import Cleaner
+from app.engines.hiveserver2.connection import Connection, Operation
 
 LOG = logging.getLogger("gammahub.hiveserver2")
 
@@ -18,21 +17,12 @@ _TRUSTED = 1.0
 """A connection that was in use so shortly before is not asked whether it is alive [s]."""
 _IDLE = 300.0
 """A connection that nobody wanted for so long is closed [s]."""
-_MOST_GRAVES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class _Idle:
     connection: Connection
     since: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Grave:
-    """What a broken connection has left on the server."""
-
-    session: Any
-    operation: Any | None
 
 
 class Pool:
@@ -42,14 +32,15 @@ class Pool:
     ----------
     connect
         Makes a connection, or raises ConnectionLost.
+    planning
+        Age that a statement must have before it is cancelled [s].
     """
 
-    def __init__(self, connect: Callable[[], Connection]) -> None:
+    def __init__(self, connect: Callable[[], Connection], *, planning: float) -> None:
         self._connect = connect
         self._lock = threading.Lock()
         self._idle: list[_Idle] = []
-        self._graves: Queue[_Grave | None] = Queue(_MOST_GRAVES)
-        self._digger: threading.Thread | None = None
+        self._cleaner = Cleaner(self.take, self.give, planning=planning)
         self._closed = False
 
     def take(self) -> Connection:
@@ -63,7 +54,7 @@ class Pool:
         while (idle := self._pop()) is not None:
             if time.monotonic() - idle.since < _TRUSTED or idle.connection.is_alive():
                 return idle.connection
-            idle.connection.shut()
+            idle.connection.abandon()
             LOG.info("a connection has died while nobody used it")
         return self._connect()
 
@@ -78,28 +69,14 @@ class Pool:
 
     def discard(self, connection: Connection, operation: Operation | None) -> None:
         """Break a connection off; what it has left on the server is ended in the background."""
-        connection.shut()
-        grave = _Grave(connection.handle, operation.handle if operation else None)
-        with self._lock:
-            if self._closed:
-                return
-            if self._digger is None:
-                self._digger = threading.Thread(target=self._dig, name="hiveserver2-cleaner", daemon=True)
-                self._digger.start()
-        try:
-            self._graves.put_nowait(grave)
-        except Full:
-            LOG.warning("too many broken connections; the server has to find out by itself")
+        self._cleaner.add(connection, operation)
 
     def close(self) -> None:
         """Close those that wait; others are closed when they are given back."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
-            digger = self._digger
-        if digger is not None:
-            self._graves.put(None)
-            digger.join(5)
+        self._cleaner.close()
         for each in idle:
             each.connection.close()
 
@@ -113,13 +90,3 @@ class Pool:
         for idle in old:
             idle.connection.close()
         return found
-
-    def _dig(self) -> None:
-        while (grave := self._graves.get()) is not None:
-            try:
-                connection = self.take()
-                connection.bury(grave.session, grave.operation)
-                self.give(connection)
-            except ConnectionLost as error:
-                # With the server its sessions have gone.
-                LOG.info("a broken connection could not be ended on the server: %s", error)

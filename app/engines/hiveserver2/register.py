@@ -22,8 +22,10 @@ from vosi import tap_schema_rows
 
 _AT_ONCE = 500
 """Partitions of one statement."""
-_PROPERTY = "gammahub.complete"
-"""Property of a table whose partitions are all there: where they are."""
+_FILES = "gammahub.files"
+"""Property of a table: what its partitions are to be."""
+_COMPLETE = "gammahub.complete"
+"""Property of the table of events, once all tables of its snapshot are there."""
 
 Progress = Callable[[str, int, int], None]
 """Is told what is done, how much of it, and how much there is."""
@@ -62,7 +64,7 @@ def is_registered(connection: Connection, names: Names, snapshot: str) -> bool:
     name = f"dl3_events{suffix(snapshot)}"
     if name not in _tables(connection, names, f"dl3_events{suffix(snapshot)}"):
         return False
-    return _completed(connection, f"{names.database}.{name}") is not None
+    return _property(connection, f"{names.database}.{name}", _COMPLETE) is not None
 
 
 def register(
@@ -111,6 +113,7 @@ def register(
     # The events are the last: that they are complete tells that all is.
     for table in sorted(served.catalogue, key=lambda table: table.qualified == EVENTS):
         clerk.see_to(table, files[table.qualified])
+    clerk.tell_complete(served.catalogue.table(EVENTS), files[EVENTS])
     for table in served.catalogue:
         clerk.point_view(table)
     clerk.drop_old(snapshot_names(snapshot.lake))
@@ -135,31 +138,39 @@ class _Clerk:
         """Make a table, or bring it to what it should be."""
         name = self.names.qualified(table, self.snapshot.name)
         is_there = self.names.plain(table, self.snapshot.name) in self.there
-        mark = _completed(self.connection, name) if is_there else None
-        if is_there and not self._is_of_these(table, name, mark, files):
+        if is_there and not self._is_of_these(table, name, files):
             self.connection.run(f"DROP TABLE {name}")
-            is_there, mark = False, None
+            is_there = False
         if not is_there:
             self.connection.run(
                 f"CREATE EXTERNAL TABLE {name} ({column_types(self.dialect, table.columns)}) "
                 f"PARTITIONED BY ({FILE} INT) STORED AS PARQUET "
-                f"LOCATION {self.dialect.text(self._empty_folder())}"
+                f"LOCATION {self.dialect.text(self._empty_folder())} "
+                f"TBLPROPERTIES ('{_FILES}' = {self.dialect.text(self._mark(files))})"
             )
             self.report.tables_made.append(self.names.plain(table, self.snapshot.name))
-        self._see_to_partitions(table, name, files)
-        if mark is None:
-            value = self.dialect.text(self._mark(files))
-            self.connection.run(f"ALTER TABLE {name} SET TBLPROPERTIES ('{_PROPERTY}' = {value})")
+        there = (
+            {_number(row[0]) for row in self.connection.run(f"SHOW PARTITIONS {name}")} if is_there else ()
+        )
+        self._see_to_partitions(table, name, files, frozenset(there))
 
-    def _is_of_these(self, table: Table, name: str, mark: str | None, files: Sequence[Path]) -> bool:
+    def tell_complete(self, events: Table, files: Sequence[Path]) -> None:
+        """Let the snapshot be served."""
+        name = self.names.qualified(events, self.snapshot.name)
+        if _property(self.connection, name, _COMPLETE) is None:
+            mark = self.dialect.text(self._mark(files))
+            self.connection.run(f"ALTER TABLE {name} SET TBLPROPERTIES ('{_COMPLETE}' = {mark})")
+
+    def _is_of_these(self, table: Table, name: str, files: Sequence[Path]) -> bool:
         """False for a table with other columns, or with files from elsewhere."""
-        if mark is not None and mark != self._mark(files):
+        if _property(self.connection, name, _FILES) != self._mark(files):
             return False
         wanted = [(column.name.lower(), self.dialect.type(column.type).lower()) for column in table.columns]
         return _columns(self.connection, name) == wanted
 
-    def _see_to_partitions(self, table: Table, name: str, files: Sequence[Path]) -> None:
-        there = {_number(row[0]) for row in self.connection.run(f"SHOW PARTITIONS {name}")}
+    def _see_to_partitions(
+        self, table: Table, name: str, files: Sequence[Path], there: frozenset[int]
+    ) -> None:
         missing = [number for number in range(len(files)) if number not in there]
         for begin in range(0, len(missing), _AT_ONCE):
             part = missing[begin : begin + _AT_ONCE]
@@ -252,9 +263,9 @@ def _tables(connection: Connection, names: Names, pattern: str) -> list[str]:
     return [str(row[0] if len(row) == 1 else row[1]) for row in rows]
 
 
-def _completed(connection: Connection, name: str) -> str | None:
-    """What a table that was completed tells of its files."""
-    rows = connection.run(f"SHOW TBLPROPERTIES {name}('{_PROPERTY}')")
+def _property(connection: Connection, name: str, wanted: str) -> str | None:
+    """What a table tells of its files by a property of ours; None if it has not that property."""
+    rows = connection.run(f"SHOW TBLPROPERTIES {name}('{wanted}')")
     words = [str(cell) for row in rows for cell in row]
     return next((word for word in words if re.match(r"\d+ files below ", word)), None)
 

@@ -133,6 +133,11 @@ class HiveServer2Session:
             first = to_declared(first, statement.columns)
         return ResultStream(statement.columns, self._batches(first, rows, statement))
 
+    @property
+    def is_on_server(self) -> bool:
+        """True while the server works for the query, or has rows of it."""
+        return self._operation is not None
+
     def cancel(self) -> None:
         """Stop the statement that runs or is to run."""
         self._cancelled.set()
@@ -229,7 +234,7 @@ class HiveServer2Session:
         """Break the connection off: whatever the server does, the thread that waits for it is free."""
         self._overdue = self._is_broken = True
         if self._connection is not None:
-            self._connection.shut()
+            self._connection.interrupt()
 
     def _fault(self, error: ConnectionLost | Refused) -> ServiceError:
         self._is_broken = self._is_broken or isinstance(error, ConnectionLost)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import http.client
+import math
 import socket
 import ssl
+import threading
+import time
 from contextlib import suppress
 from io import BytesIO
 
@@ -19,6 +22,8 @@ from app.engines.hiveserver2.address import Address
 
 PATIENCE = 20.0
 """Longest silence of a server while it is asked for what it has at hand [s]."""
+_LOOK = 0.1
+"""Time between two looks at whether one who waits is to be free [s]."""
 _BUFFER = 1 << 18
 _KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 """So a host that vanished is found out within two minutes, however long a query works in silence."""
@@ -38,6 +43,7 @@ class Link:
         self._socket: socket.socket | None = None
         self._timeout: float | None = PATIENCE
         self._context = _tls(address) if address.tls else None
+        self._is_interrupted = threading.Event()
 
     def open(self) -> socket.socket:
         """Connect.
@@ -56,7 +62,7 @@ class Link:
                     plain.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
             if self._context is not None:
                 plain = self._context.wrap_socket(plain, server_hostname=self._address.host)
-            plain.settimeout(self._timeout)
+            plain.settimeout(self._pause)
         except BaseException:
             plain.close()
             raise
@@ -67,13 +73,64 @@ class Link:
         """How long the server may be silent from now on [s]; None for as long as it likes."""
         self._timeout = timeout
         if self._socket is not None:
-            self._socket.settimeout(timeout)
+            self._socket.settimeout(self._pause)
 
-    def shut(self) -> None:
-        """End the talk, from any thread: one who waits for the server is told that it is gone."""
-        if self._socket is not None:
+    def read(self, size: int) -> bytes:
+        """Some bytes of the server, once there are some; none if it has gone.
+
+        Raises
+        ------
+        OSError
+            Raised if it is silent for too long, or the talk is interrupted.
+        """
+        assert self._socket is not None
+        until = math.inf if self._timeout is None else time.monotonic() + self._timeout
+        while True:
+            if self._is_interrupted.is_set():
+                raise InterruptedError("the talk with the server was broken off")
+            try:
+                return self._socket.recv(size)
+            except TimeoutError:
+                if time.monotonic() >= until:
+                    raise
+
+    def write(self, data: bytes) -> None:
+        """Send bytes.
+
+        Raises
+        ------
+        OSError
+            Raised if the server takes none for too long, or has gone.
+        """
+        assert self._socket is not None
+        self._socket.settimeout(PATIENCE)
+        try:
+            self._socket.sendall(data)
+        finally:
+            self._socket.settimeout(self._pause)
+
+    def interrupt(self) -> None:
+        """End the talk, from any thread: one who waits for the server is free.
+
+        Over HTTP the connection is shut. Else it stays, as with it the server would end the session, and
+        that may be too early: see :mod:`app.engines.hiveserver2.cleaner`.
+        """
+        self._is_interrupted.set()
+        if self._address.http_path is not None and self._socket is not None:
             with suppress(OSError):  # it is shut already
                 self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Free it; when nobody waits any more."""
+        if self._socket is not None:
+            self._socket.close()
+
+    @property
+    def _pause(self) -> float | None:
+        """Longest time in one call of the socket [s]."""
+        if self._address.http_path is not None:
+            return self._timeout
+        return _LOOK if self._timeout is None else min(_LOOK, self._timeout)
 
 
 class _Socket(TSocket):  # type: ignore[misc]  # thrift has no types
@@ -85,6 +142,15 @@ class _Socket(TSocket):  # type: ignore[misc]  # thrift has no types
 
     def open(self) -> None:
         self.handle = self._link.open()
+
+    def read(self, size: int) -> bytes:
+        data = self._link.read(size)
+        if not data:
+            raise TTransportException(TTransportException.END_OF_FILE, "the server has closed the connection")
+        return data
+
+    def write(self, data: bytes) -> None:
+        self._link.write(data)
 
 
 class _Http(TTransportBase):  # type: ignore[misc]
