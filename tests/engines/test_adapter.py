@@ -278,7 +278,7 @@ def read_collections(remote: Remote, sql: str) -> list[str]:
     if remote.config.engine_url.startswith("hive"):
         ((plan,),) = remote.server.run(f"EXPLAIN DEPENDENCY {sql}")
         numbers = {part["partitionName"].split("=")[-1] for part in json.loads(plan)["input_partitions"]}
-        database, name = re.search(r"FROM `(\w+)`\.`(\w+)`|`(\w+)`\.`(dl3_events\w+)`", sql).groups()[-2:]
+        database, name = re.search(r"`(\w+)`\.`(dl3_events\w+)`", sql).groups()
         places = [
             next(str(row[1]) for row in rows if str(row[0]).strip() == "Location:")
             for rows in (

@@ -255,7 +255,7 @@ public class HiveSqlOperation extends ExecuteStatementOperation {
         rows.setStartOffset(rowsGiven);
         try {
             for (Object row : nextRows((int) maxRows)) {
-                rows.addRow((Object[]) row);
+                rows.addRow(row instanceof Object[] ? (Object[]) row : new Object[] {row}); // EXPLAIN gives lines
                 rowsGiven++;
             }
         } catch (Exception fault) {
