@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,13 +24,17 @@ LENGTH = Column("hillas_length", ColumnType("double", "*"), description="A new o
 @pytest.fixture
 def moving(remote: Remote, tmp_path: Path) -> Remote:
     """A lake of its own that a test may change, in a database of its own."""
-    url = remote.config.engine_url.replace("/gammahub?", "/moving?")
-    remote.server.run("DROP DATABASE IF EXISTS moving CASCADE")
+    url = remote.config.engine_url.replace("/gammahub?", f"/{database(tmp_path)}?")
     return replace(remote, config=Config(home=tmp_path / "home", engine_url=url))
 
 
+def database(folder: Path) -> str:
+    """A database for the test that has this folder."""
+    return f"moving_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
+
+
 def tables(remote: Remote, pattern: str = "dl3_events*") -> list[str]:
-    rows = remote.server.run(f"SHOW TABLES IN moving LIKE '{pattern}'")
+    rows = remote.server.run(f"SHOW TABLES IN {database(remote.config.home.parent)} LIKE '{pattern}'")
     return [str(row[0] if len(row) == 1 else row[1]) for row in rows]
 
 
@@ -60,14 +65,15 @@ def test_what_was_broken_is_mended(moving: Remote) -> None:
     (events,) = (name for name in tables(moving) if "__" in name)
     (targets,) = (name for name in tables(moving, "dl3_targets__*"))
     (gtis,) = (name for name in tables(moving, "dl3_gtis__*"))
+    name = database(moving.config.home.parent)
     moving.server.run(
-        f"ALTER TABLE moving.{events} DROP PARTITION (lake_file=1)",
-        f"DROP TABLE moving.{targets}",
-        f"ALTER TABLE moving.{gtis} ADD COLUMNS (surplus INT)",
+        f"ALTER TABLE {name}.{events} DROP PARTITION (lake_file=1)",
+        f"DROP TABLE {name}.{targets}",
+        f"ALTER TABLE {name}.{gtis} ADD COLUMNS (surplus INT)",
     )
     report = moving.register()
     assert (report.partitions_added, sorted(report.tables_made)) == (1, sorted([targets, gtis]))
-    assert moving.server.run(f"SELECT count(*) FROM moving.{events}") == [(30,)]
+    assert moving.server.run(f"SELECT count(*) FROM {name}.{events}") == [(30,)]
     assert moving.register().is_unchanged
 
 
@@ -88,7 +94,7 @@ def test_a_release_with_a_new_column_is_served_and_the_old_tables_go(moving: Rem
             other.close()
         assert (found.num_rows, found["hillas_width"].null_count) == (20, 0)
         assert found["hillas_length"].null_count == 20
-        assert moving.server.run("SELECT count(*) FROM moving.dl3_events") == [(20,)]
+        assert moving.server.run(f"SELECT count(*) FROM {database(home.parent)}.dl3_events") == [(20,)]
         third = make_lake(home, [SmallRelease("one", n_events=30)], event_columns=(WIDTH,), seed=3)
         sweep(third, second)
         assert first.name not in {folder.name for folder in (home / "lake" / "snapshots").iterdir()}

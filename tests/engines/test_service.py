@@ -17,6 +17,7 @@ from astropy.io import votable
 from app.config import Config
 from tests.engines.conftest import Remote
 from tests.support.server import LiveServer, serve
+from tests.vo.test_async import Session
 
 CONE = (
     "SELECT collection, obs_id, event_row, ra, dec, energy, hillas_width, event_type FROM dl3.events "
@@ -85,21 +86,23 @@ def test_overflow_is_told(live: LiveServer) -> None:
 
 def test_pyvo_brings_a_table_and_joins_it(live: LiveServer) -> None:
     mine = astropy.table.Table({"name": ["crab", "seam", "nowhere"], "weight": [1.0, 2.0, 3.0]})
-    found = pyvo.dal.TAPService(live.tap).search(
-        "SELECT m.name, m.weight, COUNT(*) AS n FROM TAP_UPLOAD.mine AS m JOIN dl3.events AS e "
-        "ON e.collection = m.name GROUP BY m.name, m.weight ORDER BY m.name",
-        uploads={"mine": mine},
-    )
+    with Session() as session:
+        found = pyvo.dal.TAPService(live.tap, session=session).search(
+            "SELECT m.name, m.weight, COUNT(*) AS n FROM TAP_UPLOAD.mine AS m JOIN dl3.events AS e "
+            "ON e.collection = m.name GROUP BY m.name, m.weight ORDER BY m.name",
+            uploads={"mine": mine},
+        )
     assert [tuple(row) for row in found.to_table()] == [("crab", 1.0, 4000), ("seam", 2.0, 500)]
 
 
 def test_pyvo_runs_a_job(live: LiveServer, plain: LiveServer) -> None:
-    job = pyvo.dal.TAPService(live.tap).submit_job(CONE, maxrec=1000)
-    job.run().wait(timeout=200)
-    job.raise_if_error()
-    expected = pyvo.dal.TAPService(plain.tap).search(CONE)
-    assert job.fetch_result().to_table()["event_row"].tolist() == expected["event_row"].tolist()
-    job.delete()
+    with Session() as session:
+        job = pyvo.dal.TAPService(live.tap, session=session).submit_job(CONE, maxrec=1000)
+        job.run().wait(timeout=200)
+        job.raise_if_error()
+        expected = pyvo.dal.TAPService(plain.tap, session=session).search(CONE)
+        assert job.fetch_result().to_table()["event_row"].tolist() == expected["event_row"].tolist()
+        job.delete()
 
 
 def test_a_job_is_stopped(live: LiveServer) -> None:
