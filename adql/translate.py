@@ -51,7 +51,7 @@ def translate(
     scan
         Chooses the files or partitions behind each table reference; without it tables go by their names.
     limits
-        Bounds on the size of the query.
+        Bounds on the size of the query and of what is computed of it.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def translate(
     try:
         query = parse(text, limits=limits)
         bound = bind(query, catalogue)
-        lowered = lower(bound.query, maxrec=maxrec)
+        lowered = lower(bound.query, maxrec=maxrec, limits=limits)
         speaker = dialect if isinstance(dialect, Dialect) else dialect(bound.tables)
         return Statement(speaker.render(lowered, scan=scan), lowered.columns, bound.tables)
     except AdqlError as fault:

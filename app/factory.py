@@ -15,7 +15,7 @@ from app.engines.served import Served
 from app.errors import EngineUnavailable
 from app.faults import explain_failure
 from app.lake import LakeLock, current_snapshot
-from app.services.jobs import TAP, QueryWork
+from app.services.jobs import ACCUMULATING, TAP, QueryWork, ResultsOfJobs
 from app.services.query import Queries
 from app.uws import JobFiles, Jobs, JobStore, Limits, PhaseWatch, Presence, Runner, Terms, Work
 
@@ -167,20 +167,24 @@ def make_service(config: Config) -> Service:
     engine = make_engine(config)
     try:
         queries = Queries(engine, config)
-        jobs = make_jobs(config, {TAP: QueryWork(queries)})
+        files = JobFiles(config.jobs)
+        jobs = make_jobs(config, files, {TAP: QueryWork(queries, files)})
+        queries.uploads.results = ResultsOfJobs(jobs)
     except BaseException:
         engine.close()
         raise
     return Service(config, engine, queries, jobs, anyio.CapacityLimiter(config.open_queries))
 
 
-def make_jobs(config: Config, works: Mapping[str, Work]) -> Jobs:
+def make_jobs(config: Config, files: JobFiles, works: Mapping[str, Work]) -> Jobs:
     """The jobs of the service, not yet running.
 
     Parameters
     ----------
     config
         The settings.
+    files
+        What the jobs have and make.
     works
         Kind of job -> what is done for it.
 
@@ -190,7 +194,6 @@ def make_jobs(config: Config, works: Mapping[str, Work]) -> Jobs:
         Raised if their database cannot be opened.
     """
     store = JobStore(config.jobs_url or f"sqlite:///{config.state / 'jobs.sqlite'}")
-    files = JobFiles(config.jobs)
     watch = PhaseWatch(store.phases, threads=anyio.CapacityLimiter(_REQUESTS))
     limits = Limits(
         slots=config.job_slots,
@@ -207,6 +210,10 @@ def make_jobs(config: Config, works: Mapping[str, Work]) -> Jobs:
         per_client=config.jobs_per_client,
         characters=config.query_length + _OTHER_PARAMETERS,
         wait=config.job_wait,
+        inputs=config.upload_tables,
+        input_bytes=config.upload_bytes + config.request_bytes,
+        stored_bytes=config.jobs_bytes,
+        accumulating=ACCUMULATING,
     )
     runner = Runner(
         store,

@@ -15,7 +15,7 @@ from app.formats.binary import Records
 from app.formats.cells import Cell, cell_of
 from app.formats.characters import legible
 from app.formats.chunks import base64_encoded, closed, sliced
-from app.formats.frames import frame_of
+from app.formats.frames import frames_of
 from app.formats.tabledata import TableRows
 from app.results import ResultStream
 
@@ -149,6 +149,7 @@ class _Envelope:
         self._columns = columns
         self._provenance = provenance
         self._serialization = serialization
+        self._frames = frames_of(columns)
 
     def head(self) -> bytes:
         return self._halves(())[0]
@@ -160,7 +161,7 @@ class _Envelope:
         return b"".join(self._halves(infos))
 
     def _halves(self, infos: Sequence[etree._Element]) -> tuple[bytes, bytes]:
-        frames = {frame.xml_id: frame for column in self._columns if (frame := frame_of(column)) is not None}
+        frames = {frame.xml_id: frame for frame in self._frames.values()}
         resource = _element("RESOURCE", type="results")
         if self._provenance.description:
             resource.append(_description(self._provenance.description))
@@ -175,7 +176,10 @@ class _Envelope:
     def _table(self) -> etree._Element:
         table = _element("TABLE", name=self._provenance.name)
         masked = self._serialization is not Serialization.BINARY
-        table.extend(_field(column, cell_of(column.type, masked=masked)) for column in self._columns)
+        for column in self._columns:
+            frame = self._frames.get(column.name)
+            cell = cell_of(column.type, masked=masked)
+            table.append(_field(column, cell, frame.xml_id if frame else None))
         if self._serialization is None:
             return table
         rows = _element(self._serialization.value)
@@ -197,9 +201,8 @@ def _document(resource: etree._Element) -> bytes:
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8") + b"\n"
 
 
-def _field(column: Column, cell: Cell) -> etree._Element:
-    """A FIELD (VOTable 1.4 section 4)."""
-    frame = frame_of(column)
+def _field(column: Column, cell: Cell, frame: str | None) -> etree._Element:
+    """A FIELD (VOTable 1.4 section 4); ``frame`` is the ID of the system it counts in."""
     element = _element(
         "FIELD",
         name=column.name,
@@ -209,7 +212,7 @@ def _field(column: Column, cell: Cell) -> etree._Element:
         unit=column.unit,
         ucd=column.ucd,
         utype=column.utype,
-        ref=frame.xml_id if frame else None,
+        ref=frame,
     )
     if column.description:
         element.append(_description(column.description))

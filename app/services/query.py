@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,11 +18,13 @@ from adql import ast
 from adql.limits import Limits
 from app.config import Config
 from app.engines.base import Engine, Session
-from app.errors import QueryQueueFull
-from app.formats import Choice, Info, Provenance
+from app.errors import QueryQueueFull, QueryTimeout
+from app.formats import Choice, Fits, Info, Provenance, Spool, Writer
+from app.lake import Origin
 from app.results import ResultStream, limited
 from app.services.meter import Meter, Tally
-from app.uploads import UploadLoader, UploadSource
+from app.services.origin import PROTOCOL, origin_infos, request_url
+from app.uploads import LoadedUploads, UploadLoader, UploadSource
 
 LOG = logging.getLogger("gammahub.query")
 
@@ -53,10 +56,18 @@ class Queries:
         self.limits = Limits(length=config.query_length)
         self.uploads = UploadLoader(config)
         self.meter = Meter()
+        self._spool = Spool(config.scratch, most=config.spool_limit)
         self._places = threading.BoundedSemaphore(config.open_queries)
 
-    def start(self, query: Query) -> QueryRun:
+    def start(self, query: Query, loaded: LoadedUploads | None = None) -> QueryRun:
         """A run of the query that begins to work when its first chunk is asked for.
+
+        Parameters
+        ----------
+        query
+            What is asked.
+        loaded
+            Its tables, if they are loaded already; they stay so until the run is closed.
 
         Raises
         ------
@@ -69,7 +80,7 @@ class Queries:
                 retry_after=10,
                 hint="Try again in 10 s.",
             )
-        return QueryRun(self, query, release=self._places.release)
+        return QueryRun(self, query, loaded, release=self._places.release)
 
     def row_limit(self, text: str, maxrec: int | None) -> int:
         """Most rows of a result.
@@ -124,20 +135,50 @@ class Queries:
             result = self.result(session, text, maxrec)
             return pa.Table.from_batches(result.batches, schema=result.schema)
 
-    def provenance(self, query: Query, maxrec: int, remarks: Sequence[str] = ()) -> Provenance:
-        """What a result says of itself (IVOA Note "Data Origin in the VO" 1.1), and what of its rows."""
+    def writer(self, query: Query) -> Writer:
+        """Who writes the result of a query, with the disk space that the service has for it."""
+        writer = query.choice.writer
+        return replace(writer, spool=self._spool) if isinstance(writer, Fits) else writer
+
+    def provenance(
+        self, query: Query, maxrec: int, *, remarks: Sequence[str] = (), origins: Sequence[Origin] = ()
+    ) -> Provenance:
+        """What a result says of itself (IVOA Note "Data Origin in the VO"), and what of its rows.
+
+        Parameters
+        ----------
+        query
+            What was asked.
+        maxrec
+            Most rows of the result.
+        remarks
+            Sentences that the user should read with the rows.
+        origins
+            The releases that the rows are of.
+        """
         infos = [
             Info("server_software", f"GammaHub/{version('gammahub')}", "Software that answered"),
             Info("request_date", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "When it was asked, UTC"),
             Info("query", query.text, "The ADQL query"),
             Info("maxrec", str(maxrec), "Most rows this result could have"),
         ]
-        if self.config.publisher:
-            infos.insert(1, Info("publisher", self.config.publisher, "Who publishes the service"))
-        if query.base_url:
-            infos.insert(1, Info("service_url", query.base_url, "Where it was asked"))
+        contact = self.config.contact_email or self.config.contact_name
+        stated = {
+            "publisher": (self.config.publisher, "Who publishes the service"),
+            "contact": (contact, "Whom to ask"),
+            "service_url": (query.base_url, "Where it was asked"),
+            "service_protocol": (PROTOCOL if query.base_url else "", "How it was asked"),
+            "request": (self._request(query), "Asks the same again"),
+        }
+        infos[1:1] = [Info(name, value, meaning) for name, (value, meaning) in stated.items() if value]
+        infos += origin_infos(origins)
         infos += [Info("warning", remark) for remark in remarks]
         return Provenance(tuple(infos))
+
+    def _request(self, query: Query) -> str:
+        if not query.base_url or query.uploads:
+            return ""
+        return request_url(query.base_url, query.text) or ""
 
 
 class QueryRun:
@@ -146,8 +187,11 @@ class QueryRun:
     One thread at a time asks for chunks; any thread may cancel. It must be closed.
     """
 
-    def __init__(self, queries: Queries, query: Query, *, release: Callable[[], None]) -> None:
+    def __init__(
+        self, queries: Queries, query: Query, loaded: LoadedUploads | None, *, release: Callable[[], None]
+    ) -> None:
         self.query = query
+        self._loaded = loaded
         self._queries = queries
         self._release = release
         self._lock = threading.Lock()
@@ -161,6 +205,8 @@ class QueryRun:
         """Rows so far."""
         self.overflowed = False
         """True if rows were left out; known after the last chunk."""
+        self.origins: tuple[Origin, ...] = ()
+        """The releases that it has rows of; known with the first chunk."""
 
     def next_chunk(self) -> bytes | None:
         """The next chunk of the result; None after the last.
@@ -196,18 +242,20 @@ class QueryRun:
         LOG.debug("query %r", query.text)
         maxrec = self.maxrec = queries.row_limit(query.text, query.maxrec)
         with (
-            queries.uploads.load(query.uploads, stopped=lambda: self._cancelled) as loaded,
+            self._tables() as loaded,
             queries.engine.session(
                 loaded.tables, timeout=query.timeout or queries.config.sync_timeout
             ) as session,
         ):
             self._hold(session)
             try:
-                result = queries.result(session, query.text, maxrec)
+                with self._advice():
+                    result = queries.result(session, query.text, maxrec)
                 counted = replace(result, batches=self._count(result.batches, tally))
                 remarks = (*loaded.remarks, *session.remarks)
-                provenance = queries.provenance(query, maxrec, remarks)
-                for chunk in query.choice.writer.write(counted, provenance):
+                self.origins = session.origins
+                provenance = queries.provenance(query, maxrec, remarks=remarks, origins=self.origins)
+                for chunk in queries.writer(query).write(counted, provenance):
                     tally.nbytes += len(chunk)
                     yield chunk
                 self.overflowed = result.overflowed
@@ -221,11 +269,31 @@ class QueryRun:
             len(query.text),
         )
 
+    @contextmanager
+    def _advice(self) -> Iterator[None]:
+        """Who asks for too much at once is told that there are jobs."""
+        try:
+            yield
+        except QueryTimeout as error:
+            if self.query.timeout is not None or not self.query.base_url:
+                raise
+            seconds = min(self._queries.config.async_timeout, self._queries.config.hard_async_timeout)
+            job = (
+                f"Or run it as a job, by POST to {self.query.base_url}/async: it may take {seconds} s there."
+            )
+            raise QueryTimeout(error.message, hint=" ".join(filter(None, (error.hint, job)))) from error
+
+    def _tables(self) -> AbstractContextManager[LoadedUploads]:
+        if self._loaded is not None:
+            return nullcontext(self._loaded)
+        return self._queries.uploads.load(self.query.uploads, stopped=lambda: self._cancelled)
+
     def _count(self, batches: Iterator[pa.RecordBatch], tally: Tally) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            self.rows += batch.num_rows
-            tally.rows += batch.num_rows
-            yield batch
+        with self._advice():
+            for batch in batches:
+                self.rows += batch.num_rows
+                tally.rows += batch.num_rows
+                yield batch
 
     def _hold(self, session: Session | None) -> None:
         with self._lock:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from adql import Table
 from app.config import Config
 from app.engines.duckdb.sql import identifier, literal, qualified, read_files, sql_type
+from app.engines.hands import Hand
 from app.engines.scratch import Scratch
 from app.engines.served import EVENTS, Served
 from app.results import arrow_schema
@@ -29,7 +30,7 @@ class Database:
         self.users = 0
         self.retired = False
         self.table_bytes: dict[str, int] = {}
-        self._connection = duckdb.connect(":memory:", config=_settings(config, scratch))
+        self._connection = _connect(config, scratch)
         try:
             for setting in (
                 "parquet_metadata_cache = true",
@@ -104,6 +105,18 @@ class Database:
             "lock_configuration = true",
         ):
             self._connection.execute(f"SET GLOBAL {setting}")
+
+
+def _connect(config: Config, scratch: Scratch | None) -> duckdb.DuckDBPyConnection:
+    """A new database. A query works in the thread that asks; those of DuckDB help where there is more to do.
+
+    They yield as much as the threads of queries that read much, whom they help most.
+    """
+    hand = Hand(config.heavy_niceness)
+    try:
+        return hand.do(lambda: duckdb.connect(":memory:", config=_settings(config, scratch)))
+    finally:
+        hand.dismiss()
 
 
 def _settings(config: Config, scratch: Scratch | None) -> dict[str, str | bool | int | float | list[str]]:

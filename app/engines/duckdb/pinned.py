@@ -38,7 +38,7 @@ class PinnedEngine:
         self._sessions: set[DuckDBSession] = set()
         self._closed = False
         lane = Lane(config.light_slots, queue_length=config.queue_length, retry_after=5)
-        self._lanes = Lanes(lane, lane, 0)
+        self._lanes = Lanes(lane, lane, 0, float("inf"), 0)
 
     @contextmanager
     def session(
@@ -74,4 +74,5 @@ class PinnedEngine:
         with self._lock:
             if self._closed and not self._sessions:
                 self._database.close()
+                self._lanes.close()
                 self._watchdog.close()

@@ -111,6 +111,7 @@ class HiveServer2Engine:
             tables.embedded.close()
         if not sessions:
             self._parts.watchdog.close()
+        self._parts.lane.hands.close()
         self._scratch.close()
 
     def _present(self) -> Tables:

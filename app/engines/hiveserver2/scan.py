@@ -35,6 +35,8 @@ class PartitionScan:
         How the engine writes.
     uploads
         Tables of this query alone.
+    sources
+        What stands for each of them on the engine, by its qualified name in lower case.
     """
 
     def __init__(
@@ -43,9 +45,10 @@ class PartitionScan:
         numbers: Mapping[Path, int],
         names: Names,
         dialect: Dialect,
-        uploads: Mapping[str, str],
+        uploads: Sequence[Upload],
+        sources: Mapping[str, str],
     ) -> None:
-        self.choice = Choice(served)
+        self.choice = Choice(served, uploads)
         self.is_embedded = False
         """True if the query is for the embedded engine, which knows the tables by their own names."""
         self._snapshot = served.name
@@ -53,17 +56,18 @@ class PartitionScan:
         self._numbers = numbers
         self._names = names
         self._dialect = dialect
-        self._uploads = uploads
+        self._sources = sources
 
     def __call__(self, table: Table, restriction: Restriction) -> str | None:
         """SQL in place of the table."""
         if self.is_embedded:
             return None
-        uploaded = self._uploads.get(table.qualified.lower())
+        uploaded = self._sources.get(table.qualified.lower())
         if uploaded is not None:
             return uploaded
         name = self._names.qualified(table, self._snapshot)
         if table.qualified != EVENTS:
+            self.choice.note(table, restriction)
             return name
         selection = self.choice.select(restriction)
         conditions = [] if selection is None else list(self._conditions(selection))
@@ -114,8 +118,3 @@ def _within(column: str, ranges: Sequence[Range]) -> str:
     elif singles:
         tests.append(f"{column} IN ({', '.join(singles)})")
     return tests[0] if len(tests) == 1 else f"({' OR '.join(tests)})"
-
-
-def upload_key(upload: Upload) -> str:
-    """By what an uploaded table is found."""
-    return upload.table.qualified.lower()

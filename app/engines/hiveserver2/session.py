@@ -30,6 +30,7 @@ from app.engines.lanes import Lane
 from app.engines.served import Served, with_uploads
 from app.engines.watchdog import Watch, Watchdog
 from app.errors import EngineUnavailable, ServiceError
+from app.lake import Origin
 from app.results import ResultStream
 
 LOG = logging.getLogger("gammahub.hiveserver2")
@@ -95,7 +96,12 @@ class HiveServer2Session:
         self._uploads = Uploads(uploads, parts.flavour, parts.names, parts.scratch, parts.storage)
         self.catalogue = with_uploads(tables.served.catalogue, uploads)
         self.scan = PartitionScan(
-            tables.served, tables.numbers, parts.names, parts.flavour.dialect, self._uploads.sources
+            tables.served,
+            tables.numbers,
+            parts.names,
+            parts.flavour.dialect,
+            uploads,
+            self._uploads.sources,
         )
 
     def dialect(self, tables: Collection[str]) -> Dialect:
@@ -107,6 +113,11 @@ class HiveServer2Session:
     def remarks(self) -> tuple[str, ...]:
         """What the user should know; see :class:`app.engines.base.Session`."""
         return self.scan.choice.remarks
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """The releases it reads; see :class:`app.engines.base.Session`."""
+        return self.scan.choice.origins
 
     def readings(self, statement: Statement) -> tuple[Reading, ...]:
         """What it has to read of the events; of the small tables nothing is known here."""
