@@ -14,7 +14,7 @@ from app.config import Config
 from app.factory import register_lake
 from tests.conftest import JDK_PACKAGE, find_java
 from tests.engines.conftest import engine_url
-from tests.engines.test_service import ENDLESS, ask
+from tests.engines.test_service import ENDLESS, ask, wait_until_available
 from tests.support.realhive.server import HiveServer
 from tests.support.server import serve
 from tests.support.sparkserver import SparkServer
@@ -75,4 +75,4 @@ def test_queries_that_ran_are_lost_with_a_word_and_the_next_are_answered(
             # The Hive of the tests keeps its tables in memory.
             register_lake(config)
             assert ask(live, QUERY=COUNT).status_code == 200
-            assert ">true<" in httpx.get(f"{live.tap}/availability", timeout=60).text
+            wait_until_available(live)
