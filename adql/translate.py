@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from adql.binder import bind
@@ -29,7 +30,7 @@ class Statement:
 def translate(
     text: str,
     catalogue: Catalogue,
-    dialect: Dialect,
+    dialect: Dialect | Callable[[frozenset[str]], Dialect],
     *,
     maxrec: int | None = None,
     scan: Scan | None = None,
@@ -44,7 +45,7 @@ def translate(
     catalogue
         The tables that it may name.
     dialect
-        The engine's way to write SQL.
+        The engine's way to write SQL, or what gives it for the qualified names of the tables that are read.
     maxrec
         Rows wanted at most; the statement gives one more where there are more.
     scan
@@ -73,7 +74,8 @@ def translate(
         query = parse(text, limits=limits)
         bound = bind(query, catalogue)
         lowered = lower(bound.query, maxrec=maxrec, limits=limits)
-        return Statement(dialect.render(lowered, scan=scan), lowered.columns, bound.tables)
+        speaker = dialect if isinstance(dialect, Dialect) else dialect(bound.tables)
+        return Statement(speaker.render(lowered, scan=scan), lowered.columns, bound.tables)
     except AdqlError as fault:
         fault.text = text
         raise

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ByteSize, Field, field_validator
+from pydantic import ByteSize, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -77,7 +77,15 @@ class Config(BaseSettings):
     """Where to write to."""
 
     engine_url: str = "duckdb:"
-    """Engine that answers queries: duckdb: is the embedded one over the lake."""
+    """Engine that answers queries: duckdb: (embedded), hive://user@host:port/database or spark+hive://..."""
+    engine_password: SecretStr | None = None
+    """Password for the engine, where it asks for one."""
+    engine_password_file: Path | None = None
+    """File that holds the password for the engine."""
+    engine_home_url: str | None = None
+    """URL by which Hive or Spark finds home, such as hdfs://namenode/gammahub; else the same local folder."""
+    engine_connections: Annotated[int, Field(ge=1, le=10_000)] = 16
+    """Queries that may run on Hive or Spark at a time, each on a connection of its own."""
     memory_limit: ByteSize = Field(default=ByteSize(2 * _GiB), ge=64 * _MiB)
     """Memory of the embedded engine, all queries together, such as 2GiB."""
     scratch_limit: ByteSize = Field(default=ByteSize(8 * _GiB), ge=0)
@@ -160,7 +168,7 @@ class Config(BaseSettings):
     jobs_bytes: ByteSize = Field(default=ByteSize(64 * _GiB), ge=1024)
     """Most bytes of the results and uploaded tables of all jobs together."""
 
-    @field_validator("home", "dl3")
+    @field_validator("home", "dl3", "engine_password_file")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().absolute()

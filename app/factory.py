@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import anyio
 
 from app.config import Config
-from app.engines import duckdb
+from app.engines import duckdb, hiveserver2
 from app.engines.base import Engine
+from app.engines.served import Served
 from app.errors import EngineUnavailable
 from app.faults import explain_failure
+from app.lake import LakeLock, current_snapshot
 from app.services.jobs import ACCUMULATING, TAP, QueryWork, ResultsOfJobs
 from app.services.query import Queries
 from app.uws import JobFiles, Jobs, JobStore, Limits, PhaseWatch, Presence, Runner, Terms, Work
@@ -41,8 +43,100 @@ class Service:
         self.engine.close()
 
 
-ENGINES = {"duckdb": duckdb.DuckDBEngine}
+def make_hiveserver2(config: Config) -> Engine:
+    """Hive or Spark behind a HiveServer2, as the settings name it.
+
+    Raises
+    ------
+    EngineUnavailable
+        Raised if the settings name none.
+    """
+    return hiveserver2.HiveServer2Engine(
+        config,
+        engine_address(config),
+        hiveserver2.FLAVOURS[engine_scheme(config)],
+        lambda served: duckdb.PinnedEngine(served, config),
+    )
+
+
+ENGINES: Mapping[str, Callable[[Config], Engine]] = {
+    "duckdb": duckdb.DuckDBEngine,
+    **dict.fromkeys(hiveserver2.FLAVOURS, make_hiveserver2),
+}
 """Scheme of Config.engine_url -> the engine, made of the settings."""
+
+
+def engine_scheme(config: Config) -> str:
+    """The kind of engine that the settings name."""
+    return config.engine_url.partition(":")[0].lower()
+
+
+def engine_address(config: Config) -> hiveserver2.Address:
+    """The HiveServer2 that the settings name.
+
+    Raises
+    ------
+    EngineUnavailable
+        Raised if its URL is none, or its password cannot be read.
+    """
+    password = config.engine_password.get_secret_value() if config.engine_password else None
+    try:
+        if config.engine_password_file is not None:
+            password = config.engine_password_file.read_text("utf-8").strip("\r\n")
+        return hiveserver2.Address.from_url(config.engine_url, password)
+    except (OSError, UnicodeDecodeError) as error:
+        raise EngineUnavailable(f"The password of the engine cannot be read: {error}.") from error
+    except hiveserver2.AddressError as error:
+        raise EngineUnavailable(str(error)) from error
+
+
+def register_lake(
+    config: Config, progress: Callable[[str, int, int], None] = lambda what, done, total: None
+) -> hiveserver2.RegisterReport:
+    """Make or mend the tables of the lake's present snapshot on the engine that the settings name.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    progress
+        Is told what is done, how much of it, and how much there is.
+
+    Raises
+    ------
+    EngineUnavailable
+        Raised if the engine needs no tables, cannot be reached, or does not make them.
+    app.lake.LakeError, app.lake.LakeBusy
+        Raised if the lake cannot be read, or somebody writes to it.
+    """
+    flavour = hiveserver2.FLAVOURS.get(engine_scheme(config))
+    if flavour is None:
+        raise EngineUnavailable(
+            f'The engine "{engine_scheme(config)}:" reads the lake as it is; tables are registered with '
+            f"{' and '.join(f'{name}:' for name in hiveserver2.FLAVOURS)} (GAMMAHUB_ENGINE_URL)."
+        )
+    address = engine_address(config)
+    with LakeLock(config.lake):
+        served = Served(current_snapshot(config.lake), restricted=config.serve_restricted)
+        try:
+            connection = hiveserver2.Connection(
+                address, hiveserver2.session_settings(flavour, address.settings)
+            )
+            try:
+                return hiveserver2.register(
+                    connection,
+                    served,
+                    hiveserver2.Names(flavour.dialect, address.database),
+                    flavour.dialect,
+                    hiveserver2.Storage.of(config.home, config.engine_home_url),
+                    progress,
+                )
+            finally:
+                connection.close()
+        except hiveserver2.ConnectionLost as error:
+            raise EngineUnavailable(f"The engine cannot be reached: {error}.") from error
+        except (hiveserver2.Refused, hiveserver2.RegisterError) as error:
+            raise EngineUnavailable(f"The tables cannot be registered: {error}") from error
 
 
 def make_engine(config: Config) -> Engine:
@@ -53,12 +147,10 @@ def make_engine(config: Config) -> Engine:
     EngineUnavailable
         Raised if there is no engine of that name.
     """
-    scheme = config.engine_url.partition(":")[0]
+    scheme = engine_scheme(config)
     if scheme not in ENGINES:
         known = ", ".join(f"{name}:" for name in ENGINES)
-        raise EngineUnavailable(
-            f'No engine for GAMMAHUB_ENGINE_URL="{config.engine_url}"; known are {known}.'
-        )
+        raise EngineUnavailable(f'No engine "{scheme}:" for GAMMAHUB_ENGINE_URL; known are {known}.')
     return ENGINES[scheme](config)
 
 

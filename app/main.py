@@ -15,14 +15,14 @@ from starlette.routing import Match, Route
 from app.compression import Gzip
 from app.config import Config
 from app.factory import Service, make_service
-from app.handlers import pages, tap, uws, vosi
+from app.handlers import metrics, pages, tap, uws, vosi
 from app.middleware import FaultTeller, Forwarded, Journal, PlainPaths
 from app.responses import MAXREC_HEADER
 from app.services.health import check
 from app.services.jobs import OVERFLOW_HEADER
 from app.services.origin import COLLECTIONS_HEADER
 
-HANDLERS = (tap, uws, vosi, pages)
+HANDLERS = (tap, uws, vosi, metrics, pages)
 """What answers requests; the first that knows a path counts."""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -83,3 +84,19 @@ def test_the_tests_run_on_the_versions_that_are_served():
 
 def test_spark_and_the_tools_of_the_tests_are_not_served():
     assert not {"pyspark", "pytest", "ruff", "mypy"} & set(pins("requirements.txt"))
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "kubernetes.yaml", "Dockerfile"])
+def test_what_is_deployed_sets_nothing_but_settings(name):
+    text = (REPOSITORY / "deploy" / name).read_text()
+    if name.endswith(".yaml"):
+        assert all(isinstance(part, dict) for part in yaml.safe_load_all(text))
+    assert set(re.findall(r"GAMMAHUB_([A-Z_]+)", text)) <= {field.upper() for field in Config.model_fields}
+
+
+def test_the_image_has_all_our_packages_and_runs_as_nobody_special():
+    text = (REPOSITORY / "deploy" / "Dockerfile").read_text()
+    for package in ("adql", "vosi", "datalink", "app"):
+        assert f"COPY {package} {package}\n" in text
+    assert re.search(r"^USER [1-9]\d*$", text, re.MULTILINE)
+    assert "HEALTHCHECK" in text

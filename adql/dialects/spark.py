@@ -108,5 +108,5 @@ SPARK = Dialect(
         "string_agg": _LIST % "collect_list",
         "string_agg_distinct": _LIST % "collect_set",
     },
-    escapes={"'": "\\'", "\\": "\\\\", "\n": "\\n", "\r": "\\r"},
+    escapes={"'": "\\'", "\\": "\\\\", "\n": "\\n", "\r": "\\r", "$": "\\u0024"},
 )

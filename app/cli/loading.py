@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 from typing import Annotated
 
 import typer
 from rich.filesize import decimal
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
+from app.cli.bar import Bar
+from app.cli.lake import tell_engine_if_needed
 from app.cli.terminal import ERR, FAILED, OUT, complain, plain_errors, read_config
 from app.config import Config
 from app.ingest import CollectionReport, IngestError, IngestReport
@@ -56,6 +48,8 @@ def ingest(
             progress=bar,
         )
     tell(report)
+    with plain_errors(LakeBusy, LakeError):
+        tell_engine_if_needed(config)
     if report.rejected:
         raise typer.Exit(FAILED)
 
@@ -71,6 +65,7 @@ def demo() -> None:
         if current_name(config.lake) is None:
             complain("Nothing could be loaded.")
             raise typer.Exit(FAILED)
+        tell_engine_if_needed(config)
 
 
 def _load_given(folder: Path, config: Config) -> IngestReport:
@@ -89,56 +84,6 @@ def _load_simulated(config: Config) -> IngestReport:
             ERR.print("Simulating a small archive of three instruments, to try everything with ...")
             simulate_archive(folder, progress=bar.show)
         return load(folder, lake=config.lake, progress=bar)
-
-
-class Bar:
-    """A progress bar on standard error; see :class:`app.ingest.Progress`."""
-
-    def __init__(self) -> None:
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=ERR,
-            transient=True,
-        )
-        self._task: TaskID | None = None
-
-    def __enter__(self) -> Bar:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bars.stop()
-
-    def begin(self, total: int, task: str) -> None:
-        """A new piece of work starts."""
-        self.end()
-        self._task = self._bars.add_task(escape(task), total=total)
-
-    def advance(self, n: int = 1) -> None:
-        """So much more is done."""
-        if self._task is not None:
-            self._bars.advance(self._task, n)
-
-    def end(self) -> None:
-        """The piece of work has ended."""
-        if self._task is not None:
-            self._bars.remove_task(self._task)
-            self._task = None
-
-    def show(self, what: str, done: int, total: int) -> None:
-        """So much of all is done."""
-        if self._task is None:
-            self.begin(total, what)
-        assert self._task is not None
-        self._bars.update(self._task, description=escape(what), completed=done, total=total)
-        if done >= total:
-            self.end()
 
 
 def tell(report: IngestReport) -> None:

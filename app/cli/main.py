@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import asking, loading, serve
+from app.cli import asking, lake, loading, serve
 from app.cli.terminal import OUT
 
 APP = typer.Typer(
@@ -20,6 +20,7 @@ APP = typer.Typer(
 
 for command in (serve.serve, loading.ingest, loading.demo, asking.query, asking.translate, asking.tables):
     APP.command()(command)
+APP.add_typer(lake.LAKE, name="lake")
 
 
 def _tell_version(asked: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -56,6 +56,16 @@ class Session(Protocol):
         """What the query may read: the engine's tables and the uploads of this session."""
         ...
 
+    def dialect(self, tables: Collection[str]) -> Dialect:
+        """The SQL for a query that reads these tables: that of the engine, or of the one that answers for it.
+
+        Parameters
+        ----------
+        tables
+            Qualified names.
+        """
+        ...
+
     @property
     def scan(self) -> Scan | None:
         """Chooses the files or partitions behind a table reference; handed to :func:`adql.translate`."""
@@ -86,6 +96,8 @@ class Session(Protocol):
             Raised if too many queries wait already.
         app.errors.QueryError
             Raised if the engine refuses or breaks, in one of its kinds; also while batches are read.
+        app.errors.EngineUnavailable
+            Raised if the engine cannot be reached any more; also while batches are read.
         """
         ...
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from adql import Catalogue
 from app.ingest.errors import IngestError
-from app.lake import Layout, Snapshot, TableFile
+from app.lake import ROWS, Layout, Snapshot, TableFile
 from app.results import arrow_schema
 
 PER_COLLECTION = ("collections", "observations", "gtis", "hdus")
@@ -74,8 +74,8 @@ class SmallTables:
 
     def write(self, table: str, rows: pa.Table, collection: str | None) -> tuple[TableFile, Path]:
         """Write a file: what the snapshot is to know of it, and where it lies until it has its place."""
-        name = f"{secrets.token_hex(8)}.parquet"
-        target = self._layout.table(table, collection) / name
-        written = self._staging / name
+        unique = secrets.token_hex(8)
+        target = self._layout.table(table, collection) / unique / ROWS
+        written = self._staging / f"{unique}.parquet"
         pq.write_table(rows, written, compression="zstd", row_group_size=_GROUP_ROWS)
         return TableFile(self._layout.relative(target), rows.num_rows, collection), written

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from app.ingest.runs import CELL, NOWHERE, Run
-from app.lake import ORDER, FileRecord, Layout, RowGroup
+from app.lake import ORDER, ROWS, FileRecord, Layout, RowGroup
 from app.lake.index import RANGED
 from app.lake.layout import UNPLACED
 
@@ -72,9 +72,9 @@ def write_pieces(
     """Write the files: what the index is to know of each, and where it lies until it has its place."""
 
     def write(piece: Piece) -> tuple[FileRecord, Path]:
-        name = f"{secrets.token_hex(8)}.parquet"
-        target = layout.tile(collection, *piece.tile) / name
-        written = staging / name
+        unique = secrets.token_hex(8)
+        target = layout.tile(collection, *piece.tile) / unique / ROWS
+        written = staging / f"{unique}.parquet"
         record = _write(piece, schema, collection, written, layout.relative(target))
         return record, written
 

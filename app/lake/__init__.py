@@ -2,7 +2,7 @@
 
 from app.lake.cover import ORDER
 from app.lake.index import FileIndex, FileRecord, Part, RowGroup, Selection, collections_within
-from app.lake.layout import Layout
+from app.lake.layout import ROWS, Layout
 from app.lake.lock import LakeBusy, LakeLock
 from app.lake.neighbourhood import Positions
 from app.lake.origins import Origin, read_origins
@@ -14,11 +14,13 @@ from app.lake.snapshot import (
     current_name,
     current_snapshot,
     publish,
+    snapshot_names,
     sweep,
 )
 
 __all__ = [
     "ORDER",
+    "ROWS",
     "FileIndex",
     "FileRecord",
     "LakeBusy",
@@ -38,5 +40,6 @@ __all__ = [
     "current_snapshot",
     "publish",
     "read_origins",
+    "snapshot_names",
     "sweep",
 ]

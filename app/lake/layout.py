@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+ROWS = "rows.parquet"
+"""Name of every file of rows."""
+
 UNPLACED = (-1, -1)
 """The tile (norder, npix) of events that have no position."""
 
@@ -13,14 +16,16 @@ UNPLACED = (-1, -1)
 class Layout:
     """The folders and files of a lake.
 
+    Each Parquet file has a folder of its own, for what Hive can read is a folder with all that is in it.
+
     ::
 
         current                          one line: the name of the current snapshot
         lock                             held by the one ingest that may write
         snapshots/<name>/manifest.json   what the snapshot holds; files.parquet: its event files
-        events/collection=<c>/norder=<k>/npix=<p>/<unique>.parquet
-        <table>/collection=<c>/<unique>.parquet
-        targets/<unique>.parquet
+        events/collection=<c>/norder=<k>/npix=<p>/<unique>/rows.parquet
+        <table>/collection=<c>/<unique>/rows.parquet
+        targets/<unique>/rows.parquet
         staging/<id>/                    scratch of one ingest
     """
 

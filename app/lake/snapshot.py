@@ -245,6 +245,22 @@ def current_snapshot(lake: Path) -> Snapshot | None:
     raise LakeError(f"The snapshot {name} is named by {Layout(lake).current}, but it is not there.")
 
 
+def snapshot_names(lake: Path) -> tuple[str, ...]:
+    """The snapshots whose files are there: the present one, then those before it.
+
+    Raises
+    ------
+    LakeError
+        Raised if the present one cannot be told.
+    """
+    present = current_name(lake)
+    if present is None:
+        return ()
+    others = sorted((folder.name for folder in Layout(lake).snapshots.iterdir()), reverse=True)
+    # A later one than the present is on its way.
+    return (present, *(name for name in others if name < present and _NAME.fullmatch(name)))
+
+
 def publish(snapshot: Snapshot, staging: Path, notes: Mapping[str, pa.Table]) -> None:
     """Make a snapshot the present one; its Parquet files are in the lake already.
 

@@ -79,10 +79,15 @@ def plan_query(
     """
     own = dialect is None or dialect is queries.engine.dialect
     scan = _ByName(session.scan) if own and session.scan is not None else None
-    speaker = dialect or queries.engine.dialect
     statement = adql.translate(
-        text, session.catalogue, speaker, maxrec=maxrec, scan=scan, limits=queries.limits
+        text,
+        session.catalogue,
+        session.dialect if own else dialect or queries.engine.dialect,
+        maxrec=maxrec,
+        scan=scan,
+        limits=queries.limits,
     )
+    speaker = session.dialect(statement.tables) if own else dialect or queries.engine.dialect
     return Plan(
         dialect=speaker.name,
         sql=statement.sql,

@@ -22,6 +22,7 @@ from app.errors import QueryQueueFull, QueryTimeout
 from app.formats import Choice, Fits, Info, Provenance, Spool, Writer
 from app.lake import Origin
 from app.results import ResultStream, limited
+from app.services.meter import Meter, Tally
 from app.services.origin import PROTOCOL, origin_infos, request_url
 from app.uploads import LoadedUploads, UploadLoader, UploadSource
 
@@ -54,6 +55,7 @@ class Queries:
         self.config = config
         self.limits = Limits(length=config.query_length)
         self.uploads = UploadLoader(config)
+        self.meter = Meter()
         self._spool = Spool(config.scratch, most=config.spool_limit)
         self._places = threading.BoundedSemaphore(config.open_queries)
 
@@ -103,7 +105,7 @@ class Queries:
         statement = adql.translate(
             text,
             session.catalogue,
-            self.engine.dialect,
+            session.dialect,
             maxrec=maxrec,
             scan=session.scan,
             limits=self.limits,
@@ -231,6 +233,10 @@ class QueryRun:
             self._release()
 
     def _work(self) -> Generator[bytes, None, None]:
+        with self._queries.meter.query() as tally:
+            yield from self._produce(tally)
+
+    def _produce(self, tally: Tally) -> Generator[bytes, None, None]:
         queries, query = self._queries, self.query
         begun = time.monotonic()
         LOG.debug("query %r", query.text)
@@ -245,11 +251,13 @@ class QueryRun:
             try:
                 with self._advice():
                     result = queries.result(session, query.text, maxrec)
-                counted = replace(result, batches=self._count(result.batches))
+                counted = replace(result, batches=self._count(result.batches, tally))
                 remarks = (*loaded.remarks, *session.remarks)
                 self.origins = session.origins
                 provenance = queries.provenance(query, maxrec, remarks=remarks, origins=self.origins)
-                yield from queries.writer(query).write(counted, provenance)
+                for chunk in queries.writer(query).write(counted, provenance):
+                    tally.nbytes += len(chunk)
+                    yield chunk
                 self.overflowed = result.overflowed
             finally:
                 self._hold(None)
@@ -280,10 +288,11 @@ class QueryRun:
             return nullcontext(self._loaded)
         return self._queries.uploads.load(self.query.uploads, stopped=lambda: self._cancelled)
 
-    def _count(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def _count(self, batches: Iterator[pa.RecordBatch], tally: Tally) -> Iterator[pa.RecordBatch]:
         with self._advice():
             for batch in batches:
                 self.rows += batch.num_rows
+                tally.rows += batch.num_rows
                 yield batch
 
     def _hold(self, session: Session | None) -> None:

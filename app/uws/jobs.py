@@ -180,6 +180,17 @@ class Jobs:
             return ()
         return self._store.recent(client.owner, phases=wanted, after=since, most=most)
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for their run.
+
+        Raises
+        ------
+        JobsUnavailable
+            Raised if the database does not answer.
+        """
+        return self._store.count_waiting()
+
     def queued_before(self, job: Job) -> int:
         """How many jobs have waited longer."""
         return self._store.count_before(job)

@@ -14,7 +14,7 @@ from astropy.coordinates import Latitude, Longitude
 from cdshealpix.nested import lonlat_to_healpix
 
 from adql import Column, ColumnType
-from app.lake import FileRecord, RowGroup, Snapshot, TableFile, publish
+from app.lake import ROWS, FileRecord, Layout, RowGroup, Snapshot, TableFile, publish
 from app.lake.snapshot import Release
 from app.results import arrow_schema
 from vosi import load_catalogue
@@ -57,9 +57,7 @@ def make_lake(
     records, files = [], {"collections": [], "observations": [], "gtis": [], "hdus": [], "targets": []}
     for release in releases:
         events = _events(release, random)
-        path = (
-            lake / "events" / f"collection={release.collection}" / "norder=0" / "npix=0" / f"{unique}.parquet"
-        )
+        path = Layout(lake).tile(release.collection, 0, 0) / unique / ROWS
         columns = catalogue.table("dl3.events").columns
         records.append(_write_events(lake, path, events, columns, release.group_rows))
         for name, rows in {
@@ -67,7 +65,7 @@ def make_lake(
             "observations": _observations(release),
         }.items():
             table = _full(rows, catalogue.table(f"dl3.{name}").columns)
-            path = lake / name / f"collection={release.collection}" / f"{unique}.parquet"
+            path = Layout(lake).table(name, release.collection) / unique / ROWS
             path.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(table, path)
             files[name].append(

@@ -41,7 +41,7 @@ class SparkServer:
 
     def __enter__(self) -> SparkServer:
         (self.work / "tmp").mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
+        self.port = self.port or free_port()  # a second time it is where it was
         self.log = self.work / "spark.log"
         home = _pyspark_home()
         environment = dict(

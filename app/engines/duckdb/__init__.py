@@ -8,6 +8,7 @@ beyond the limit is within reach, and only a single SELECT runs, in a read-only 
 """
 
 from app.engines.duckdb.engine import DuckDBEngine
+from app.engines.duckdb.pinned import PinnedEngine
 from app.engines.duckdb.session import BATCH_ROWS, DuckDBSession
 
-__all__ = ["BATCH_ROWS", "DuckDBEngine", "DuckDBSession"]
+__all__ = ["BATCH_ROWS", "DuckDBEngine", "DuckDBSession", "PinnedEngine"]

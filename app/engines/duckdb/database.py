@@ -8,39 +8,27 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from adql import Catalogue, Table
+from adql import Table
 from app.config import Config
 from app.engines.duckdb.sql import identifier, literal, qualified, read_files, sql_type
 from app.engines.hands import Hand
 from app.engines.scratch import Scratch
-from app.lake import LakeError, Origin, Selection, Snapshot, read_origins
+from app.engines.served import EVENTS, Served
 from app.results import arrow_schema
-from vosi import load_catalogue, tap_schema_rows
+from vosi import tap_schema_rows
 
-SCHEMA = "dl3"
-EVENTS = "dl3.events"
-COLLECTIONS = "dl3.collections"
 NO_EVENTS = '"main"."no events"'
 """Table to read where no file holds what is asked."""
-
-_NOTHING = Selection(files=(), parts=None, groups=0, nrows=0, nbytes=0)
 
 
 class Database:
     """One snapshot as a locked database in memory."""
 
-    def __init__(self, snapshot: Snapshot | None, config: Config, scratch: Scratch | None) -> None:
-        self.name = snapshot.name if snapshot else None
-        self.snapshot = snapshot
-        self.restricted = config.serve_restricted
+    def __init__(self, served: Served, config: Config, scratch: Scratch | None) -> None:
+        self.served = served
+        self.catalogue = served.catalogue
         self.users = 0
         self.retired = False
-        self.catalogue = _catalogue(snapshot, restricted=self.restricted)
-        self.served = snapshot.files.select(restricted=self.restricted) if snapshot else _NOTHING
-        """All event files within reach."""
-        self.withheld = {} if snapshot is None or self.restricted else _withheld(snapshot)
-        self.origins = {} if snapshot is None else _origins(snapshot)
-        """Every release, by the name of the collection."""
         self.table_bytes: dict[str, int] = {}
         self._connection = _connect(config, scratch)
         try:
@@ -92,9 +80,9 @@ class Database:
 
     def _files(self) -> Mapping[str, tuple[Path, ...]]:
         """Parquet files of each table of schema dl3; no others are within reach."""
-        if self.snapshot is None:
+        if self.served.snapshot is None:
             return {}
-        return {**self.snapshot.tables, "events": self.served.files}
+        return {**self.served.snapshot.tables, "events": self.served.events.files}
 
     def _create(self, name: str, table: Table, rows: pa.Table) -> None:
         self._connection.register("incoming", rows)
@@ -146,24 +134,3 @@ def _settings(config: Config, scratch: Scratch | None) -> dict[str, str | bool |
         # The files never change.
         "validate_external_file_cache": "NO_VALIDATION",
     }
-
-
-def _withheld(snapshot: Snapshot) -> Mapping[Path, str]:
-    """The event files whose rows are not served, and the collection of each."""
-    index = snapshot.files
-    files = zip(index.paths, index.collections, index.public, strict=True)
-    return {path: collection for path, collection, public in files if not public}
-
-
-def _origins(snapshot: Snapshot) -> Mapping[str, Origin]:
-    try:
-        return read_origins(snapshot.tables.get("collections", ()))
-    except pa.ArrowException as error:
-        raise LakeError(f"dl3.collections cannot be read: {error}") from error
-
-
-def _catalogue(snapshot: Snapshot | None, *, restricted: bool) -> Catalogue:
-    if snapshot is None:
-        return load_catalogue()
-    events = snapshot.files.select(restricted=restricted).nrows
-    return load_catalogue(snapshot.event_columns, {**snapshot.nrows, EVENTS: events})

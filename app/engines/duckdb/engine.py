@@ -17,6 +17,7 @@ from app.engines.duckdb.database import Database
 from app.engines.duckdb.session import DuckDBSession
 from app.engines.lanes import Lane, Lanes
 from app.engines.scratch import Scratch
+from app.engines.served import Served
 from app.engines.watchdog import Watchdog
 from app.errors import EngineUnavailable
 from app.lake import LakeError, current_name, current_snapshot
@@ -127,7 +128,7 @@ class DuckDBEngine:
         if self._closed:
             return
         try:
-            if present is not None and current_name(self._config.lake) == present.name:
+            if present is not None and current_name(self._config.lake) == present.served.name:
                 return
             if not self._building.acquire(blocking=present is None):
                 return
@@ -145,9 +146,10 @@ class DuckDBEngine:
         name = snapshot.name if snapshot else None
         with self._lock:
             old = self._database
-        if old is not None and old.name == name:
+        if old is not None and old.served.name == name:
             return
-        database = Database(snapshot, self._config, self._scratch)
+        served = Served(snapshot, restricted=self._config.serve_restricted)
+        database = Database(served, self._config, self._scratch)
         with self._lock:
             if self._closed:
                 old = database

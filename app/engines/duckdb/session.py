@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
 
-from adql import Catalogue, Schema, Statement, Table
+import adql
+from adql import Dialect, Statement
 from app.engines.base import Extent, Reading, Upload
-from app.engines.duckdb.database import EVENTS, Database
+from app.engines.duckdb.database import Database
 from app.engines.duckdb.guard import explained, only_select
 from app.engines.duckdb.scan import LakeScan, upload_name
 from app.engines.lanes import Lane, Lanes
+from app.engines.served import EVENTS, with_uploads
 from app.engines.watchdog import Watch, Watchdog
 from app.errors import QueryCancelled, QueryError, QueryTimeout
 from app.lake import Origin
@@ -48,17 +50,20 @@ class DuckDBSession:
         self._overdue = False
         self._watch: Watch | None = None
         self._cursor = database.cursor()
-        self.scan = LakeScan(database, uploads)
-        self.catalogue = _with_uploads(database.catalogue, uploads)
+        self.scan = LakeScan(database.served, uploads)
+        self.catalogue = with_uploads(database.catalogue, uploads)
         self._table_bytes = database.table_bytes
-        self._origins = database.origins
         for number, upload in enumerate(uploads):
             self._cursor.register(upload_name(number), upload.rows)
         self._cursor.execute("BEGIN TRANSACTION READ ONLY")
 
+    def dialect(self, tables: Collection[str]) -> Dialect:
+        """DuckDB's, whatever is read."""
+        return adql.DUCKDB
+
     def execute(self, statement: Statement) -> ResultStream:
         """Run a statement; see :class:`app.engines.base.Session`."""
-        nbytes = self.scan.nbytes + sum(
+        nbytes = self.scan.choice.nbytes + sum(
             self._table_bytes.get(name, 0) for name in statement.tables if name != EVENTS
         )
         lane = self._lanes.choose(nbytes)
@@ -75,7 +80,7 @@ class DuckDBSession:
     def readings(self, statement: Statement) -> tuple[Reading, ...]:
         """What it has to read; see :class:`app.engines.base.Session`."""
         others = sorted(statement.tables & self._table_bytes.keys() - {EVENTS})
-        return (*self.scan.readings, *map(self._reading, others))
+        return (*self.scan.choice.readings, *map(self._reading, others))
 
     def _reading(self, name: str) -> Reading:
         """One of the small tables, which are read as a whole."""
@@ -85,15 +90,12 @@ class DuckDBSession:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What the user should know; see :class:`app.engines.base.Session`."""
-        if not self.scan.withheld:
-            return ()
-        names = ", ".join(sorted(self.scan.withheld))
-        return (f"Events of {names} are not served, as the licence forbids it; see dl3.collections.",)
+        return self.scan.choice.remarks
 
     @property
     def origins(self) -> tuple[Origin, ...]:
         """The releases it reads; see :class:`app.engines.base.Session`."""
-        return tuple(origin for name, origin in self._origins.items() if name in self.scan.collections)
+        return self.scan.choice.origins
 
     def cancel(self) -> None:
         """Stop the statement that runs or is to run."""
@@ -162,12 +164,3 @@ def _read(reader: pa.RecordBatchReader) -> pa.RecordBatch | None:
         return reader.read_next_batch()
     except StopIteration:
         return None
-
-
-def _with_uploads(catalogue: Catalogue, uploads: Sequence[Upload]) -> Catalogue:
-    schemas: dict[str, list[Table]] = {}
-    for upload in uploads:
-        schemas.setdefault(upload.table.schema, []).append(upload.table)
-    for name, tables in schemas.items():
-        catalogue = catalogue.with_schema(Schema(name, tuple(tables)))
-    return catalogue

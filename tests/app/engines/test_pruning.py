@@ -75,7 +75,7 @@ def run(lake: Lake, query: str, *uploads: Upload) -> Run:
     with lake.engine.session(uploads, timeout=60) as session:
         statement = adql.translate(query, session.catalogue, lake.engine.dialect, scan=session.scan)
         table = pa.Table.from_batches((result := session.execute(statement)).batches, schema=result.schema)
-        told = sum(reading.chosen.groups or 0 for reading in session.scan.readings)
+        told = sum(reading.chosen.groups or 0 for reading in session.scan.choice.readings)
         small = {
             name: empty_table(session.catalogue.table(name).columns)
             for name in ("dl3.events", "dl3.observations")

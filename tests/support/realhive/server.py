@@ -78,7 +78,7 @@ class HiveServer:
     def __enter__(self) -> HiveServer:
         boot, classes = compiled_classes(self.javac, self.cache)
         (self.work / "tmp").mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
+        self.port = self.port or free_port()  # a second time it is where it was
         self.log = self.work / "hive.log"
         with self.log.open("wb") as log:
             # The pipe is the server's life line: it ends when this process does, however that ends.

@@ -14,6 +14,7 @@ import java.util.concurrent.TimeUnit;
 import org.apache.hadoop.hive.conf.HiveConf;
 import org.apache.hadoop.hive.metastore.api.Schema;
 import org.apache.hadoop.hive.ql.Driver;
+import org.apache.hadoop.hive.ql.exec.ExplainTask;
 import org.apache.hadoop.hive.ql.metadata.Hive;
 import org.apache.hadoop.hive.ql.processors.CommandProcessor;
 import org.apache.hadoop.hive.ql.processors.CommandProcessorFactory;
@@ -107,7 +108,9 @@ public class HiveSqlOperation extends ExecuteStatementOperation {
         driver = new Driver(queryState, parentSession.getUserName());
         check(driver.compileAndRespond(text));
         Schema columns = driver.getSchema();
-        boolean fetches = driver.getPlan().getFetchTask() != null;
+        // As in Hive's own: EXPLAIN has rows, though nothing to fetch.
+        boolean fetches = driver.getPlan().getFetchTask() != null
+                || driver.getPlan().getRootTasks().stream().anyMatch(task -> task.getClass() == ExplainTask.class);
         if (fetches || columns != null && columns.isSetFieldSchemas()) {
             schema = new TableSchema(columns);
         }
@@ -252,7 +255,7 @@ public class HiveSqlOperation extends ExecuteStatementOperation {
         rows.setStartOffset(rowsGiven);
         try {
             for (Object row : nextRows((int) maxRows)) {
-                rows.addRow((Object[]) row);
+                rows.addRow(row instanceof Object[] ? (Object[]) row : new Object[] {row}); // EXPLAIN gives lines
                 rowsGiven++;
             }
         } catch (Exception fault) {
