@@ -29,6 +29,8 @@ class Value:
     """The type to declare, where it says more than the expression's (a fixed length)."""
     is_lost: bool = False
     """True if it has a unit, but none that could be told: what is computed from it has none either."""
+    outline: Expr | None = None
+    """For a column that holds a region as text: the same region as a geometry."""
 
     @property
     def type(self) -> ColumnType:

@@ -12,6 +12,7 @@ from vosi.service import (
     ServiceDescription,
     adql_language,
 )
+from vosi.site import Site, sited
 from vosi.tables import table_document, tables_document
 from vosi.tap_schema import tap_schema_rows
 
@@ -22,10 +23,12 @@ __all__ = [
     "Limit",
     "OutputFormat",
     "ServiceDescription",
+    "Site",
     "adql_language",
     "availability_document",
     "capabilities_document",
     "load_catalogue",
+    "sited",
     "table_document",
     "tables_document",
     "taken_names",

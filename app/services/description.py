@@ -5,7 +5,7 @@ from __future__ import annotations
 import adql
 from app.config import Config
 from app.formats import FORMATS
-from vosi import Limit, OutputFormat, ServiceDescription, adql_language
+from vosi import DataModel, Limit, OutputFormat, ServiceDescription, adql_language
 
 
 def describe(config: Config, base_url: str) -> ServiceDescription:
@@ -23,6 +23,7 @@ def describe(config: Config, base_url: str) -> ServiceDescription:
         title=config.title,
         publisher=config.publisher,
         description=config.description,
+        data_models=(DataModel("ivo://ivoa.net/std/ObsCore#core-1.1", "ObsCore-1.1"),),
         languages=(adql_language(adql.FEATURES),),
         output_formats=tuple(
             OutputFormat(format_.media_type, aliases=format_.aliases, ivo_id=format_.ivo_id)

@@ -81,7 +81,7 @@ def plan_query(
     scan = _ByName(session.scan) if own and session.scan is not None else None
     speaker = dialect or queries.engine.dialect
     statement = adql.translate(
-        text, session.catalogue, speaker, maxrec=maxrec, scan=scan, limits=queries.limits
+        text, queries.catalogue(session), speaker, maxrec=maxrec, scan=scan, limits=queries.limits
     )
     return Plan(
         dialect=speaker.name,

@@ -13,7 +13,7 @@ from importlib.metadata import version
 import pyarrow as pa
 
 import adql
-from adql import ast
+from adql import Catalogue, ast
 from adql.limits import Limits
 from app.config import Config
 from app.engines.base import Engine, Session
@@ -21,6 +21,7 @@ from app.errors import QueryQueueFull
 from app.formats import Choice, Info, Provenance
 from app.results import ResultStream, limited
 from app.uploads import UploadLoader, UploadSource
+from vosi import Site, sited
 
 LOG = logging.getLogger("gammahub.query")
 
@@ -41,6 +42,11 @@ class Query:
     """Time the engine may work for it [s]; that of synchronous queries, if none is given."""
     uploads: tuple[UploadSource, ...] = ()
     """Tables that it brings."""
+
+    @property
+    def root_url(self) -> str:
+        """Where all services are."""
+        return self.base_url.removesuffix("/tap")
 
 
 class Queries:
@@ -79,8 +85,24 @@ class Queries:
             maxrec = max(self.config.default_maxrec, _top(text, self.limits) or 0)
         return min(maxrec, self.config.hard_maxrec)
 
-    def result(self, session: Session, text: str, maxrec: int) -> ResultStream:
+    def catalogue(self, session: Session, base_url: str = "") -> Catalogue:
+        """What a session may read, with views that name this service.
+
+        Parameters
+        ----------
+        base_url
+            Root of the service as the client sees it; that of the settings, if it is not known.
+        """
+        site = Site(base_url or self.config.own_url, self.config.authority, self.config.hea_terms)
+        return sited(session.catalogue, site)
+
+    def result(self, session: Session, text: str, maxrec: int, *, base_url: str = "") -> ResultStream:
         """The result of a query in a session, cut after ``maxrec`` rows; 0 gives its columns only.
+
+        Parameters
+        ----------
+        base_url
+            Root of the service as the client sees it.
 
         Raises
         ------
@@ -91,7 +113,7 @@ class Queries:
         """
         statement = adql.translate(
             text,
-            session.catalogue,
+            self.catalogue(session, base_url),
             self.engine.dialect,
             maxrec=maxrec,
             scan=session.scan,
@@ -101,7 +123,7 @@ class Queries:
             return limited(ResultStream(statement.columns, iter(())), 0)
         return limited(session.execute(statement), maxrec)
 
-    def table(self, text: str, maxrec: int, *, timeout: float | None = None) -> pa.Table:
+    def table(self, text: str, maxrec: int, *, timeout: float | None = None, base_url: str = "") -> pa.Table:
         """The whole result of a query that is known to be small.
 
         Parameters
@@ -112,6 +134,8 @@ class Queries:
             Most rows.
         timeout
             Time for it [s]; that of synchronous queries, if none is given.
+        base_url
+            Root of the service as the client sees it.
 
         Raises
         ------
@@ -119,7 +143,7 @@ class Queries:
             Raised if the query is refused or does not end well.
         """
         with self.engine.session(timeout=timeout or self.config.sync_timeout) as session:
-            result = self.result(session, text, maxrec)
+            result = self.result(session, text, maxrec, base_url=base_url)
             return pa.Table.from_batches(result.batches, schema=result.schema)
 
     def provenance(self, query: Query, maxrec: int, remarks: Sequence[str] = ()) -> Provenance:
@@ -197,7 +221,7 @@ class QueryRun:
         ):
             self._hold(session)
             try:
-                result = queries.result(session, query.text, maxrec)
+                result = queries.result(session, query.text, maxrec, base_url=query.root_url)
                 counted = replace(result, batches=self._count(result.batches))
                 remarks = (*loaded.remarks, *session.remarks)
                 provenance = queries.provenance(query, maxrec, remarks)

@@ -26,9 +26,10 @@ STAGES = {
     "QAS": "queries as jobs are answered",
     "UWS": "jobs can be made, seen, changed and removed",
     "MDQ": "results have the columns that are declared",
+    "OBS": "ivoa.obscore is ObsCore 1.1",
 }
-"""Stage -> what it looks into. Left out are those of what is not offered yet: uploads (UPL), ObsCore (OBS,
-LOC) and examples (EXA)."""
+"""Stage -> what it looks into. Left out are those of what is not offered yet: uploads (UPL),
+ObsLocTAP (LOC) and examples (EXA)."""
 
 
 class Report(NamedTuple):
