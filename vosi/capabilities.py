@@ -47,13 +47,20 @@ def capabilities_document(description: ServiceDescription) -> bytes:
         Capability(standard_id=AnyUrl(standard_id), interface=[_endpoint(f"{description.tap_url}/{path}")])
         for standard_id, path in VOSI_ENDPOINTS.items()
     ]
+    endpoints += [
+        Capability(
+            standard_id=AnyUrl(standard_id),
+            interface=[_endpoint(f"{description.base_url.rstrip('/')}/{path}", use="base")],
+        )
+        for standard_id, path in description.endpoints
+    ]
     model = VOSICapabilities(capability=[_table_access(description), *endpoints])
     document = model.to_xml(skip_empty=True, encoding="UTF-8", xml_declaration=True)
     return document.encode() if isinstance(document, str) else document
 
 
-def _endpoint(url: str) -> ParamHTTP:
-    return ParamHTTP(role="std", access_url=[AccessURL(value=AnyUrl(url), use="full")])
+def _endpoint(url: str, *, use: Literal["full", "base"] = "full") -> ParamHTTP:
+    return ParamHTTP(role="std", access_url=[AccessURL(value=AnyUrl(url), use=use)])
 
 
 def _table_access(description: ServiceDescription) -> TableAccess:

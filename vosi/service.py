@@ -69,6 +69,8 @@ class ServiceDescription:
     """Rows of a result."""
     upload_limit: Limit | None = None
     """Bytes of an uploaded table."""
+    endpoints: tuple[tuple[str, str], ...] = ()
+    """Other services: pairs (standard identifier, path below ``base_url``)."""
 
     @property
     def tap_url(self) -> str:

@@ -7,6 +7,9 @@ from app.config import Config
 from app.formats import FORMATS
 from vosi import DataModel, Limit, OutputFormat, ServiceDescription, adql_language
 
+ENDPOINTS = (("ivo://ivoa.net/std/DataLink#links-1.1", "datalink/links"),)
+"""Services beside TAP: standard identifier and path."""
+
 
 def describe(config: Config, base_url: str) -> ServiceDescription:
     """The service as its capabilities tell it.
@@ -33,6 +36,7 @@ def describe(config: Config, base_url: str) -> ServiceDescription:
         retention_period=_limit(config.job_retention, config.hard_job_retention),
         execution_duration=_limit(config.async_timeout, config.hard_async_timeout),
         output_limit=_limit(config.default_maxrec, config.hard_maxrec),
+        endpoints=ENDPOINTS,
         upload_methods=upload_methods(config),
         upload_limit=Limit(default=int(config.upload_bytes), hard=int(config.upload_bytes)),
     )

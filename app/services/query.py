@@ -13,7 +13,7 @@ from importlib.metadata import version
 import pyarrow as pa
 
 import adql
-from adql import Catalogue, ast
+from adql import Catalogue, Column, ast
 from adql.limits import Limits
 from app.config import Config
 from app.engines.base import Engine, Session
@@ -21,6 +21,7 @@ from app.errors import QueryQueueFull
 from app.formats import Choice, Info, Provenance
 from app.results import ResultStream, limited
 from app.uploads import UploadLoader, UploadSource
+from datalink import ServiceDescriptor, linking_column, links_descriptor
 from vosi import Site, sited
 
 LOG = logging.getLogger("gammahub.query")
@@ -146,8 +147,13 @@ class Queries:
             result = self.result(session, text, maxrec, base_url=base_url)
             return pa.Table.from_batches(result.batches, schema=result.schema)
 
-    def provenance(self, query: Query, maxrec: int, remarks: Sequence[str] = ()) -> Provenance:
-        """What a result says of itself (IVOA Note "Data Origin in the VO" 1.1), and what of its rows."""
+    def provenance(
+        self, query: Query, maxrec: int, remarks: Sequence[str] = (), columns: Sequence[Column] = ()
+    ) -> Provenance:
+        """What a result says of itself (IVOA Note "Data Origin in the VO" 1.1), and what of its rows.
+
+        If one of its columns names datasets, it says how to get their links (DataLink 1.1 section 4).
+        """
         infos = [
             Info("server_software", f"GammaHub/{version('gammahub')}", "Software that answered"),
             Info("request_date", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "When it was asked, UTC"),
@@ -159,7 +165,11 @@ class Queries:
         if query.base_url:
             infos.insert(1, Info("service_url", query.base_url, "Where it was asked"))
         infos += [Info("warning", remark) for remark in remarks]
-        return Provenance(tuple(infos))
+        return Provenance(tuple(infos), services=self._linking(columns, query.root_url))
+
+    def _linking(self, columns: Sequence[Column], root_url: str) -> tuple[ServiceDescriptor, ...]:
+        column = linking_column(columns)
+        return () if column is None else (links_descriptor(root_url or self.config.own_url, column),)
 
 
 class QueryRun:
@@ -224,7 +234,7 @@ class QueryRun:
                 result = queries.result(session, query.text, maxrec, base_url=query.root_url)
                 counted = replace(result, batches=self._count(result.batches))
                 remarks = (*loaded.remarks, *session.remarks)
-                provenance = queries.provenance(query, maxrec, remarks)
+                provenance = queries.provenance(query, maxrec, remarks, result.columns)
                 yield from query.choice.writer.write(counted, provenance)
                 self.overflowed = result.overflowed
             finally:
