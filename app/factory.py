@@ -8,11 +8,14 @@ from datetime import UTC, datetime
 
 import anyio
 
+from app.archive import Shelf
 from app.config import Config
 from app.engines import duckdb
 from app.engines.base import Engine
 from app.errors import EngineUnavailable
 from app.faults import explain_failure
+from app.services.bundle_jobs import BUNDLE, BundleWork
+from app.services.bundles import Bundles
 from app.services.jobs import TAP, QueryWork
 from app.services.query import Queries
 from app.uws import JobFiles, Jobs, JobStore, Limits, PhaseWatch, Presence, Runner, Terms, Work
@@ -31,6 +34,8 @@ class Service:
     engine: Engine
     queries: Queries
     jobs: Jobs
+    shelf: Shelf
+    bundles: Bundles
     threads: anyio.CapacityLimiter
     """The threads in which queries work; those of the web server stay free for short requests."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -75,11 +80,13 @@ def make_service(config: Config) -> Service:
     engine = make_engine(config)
     try:
         queries = Queries(engine, config)
-        jobs = make_jobs(config, {TAP: QueryWork(queries)})
+        shelf = Shelf(config)
+        bundles = Bundles(queries, shelf)
+        jobs = make_jobs(config, {TAP: QueryWork(queries), BUNDLE: BundleWork(bundles)})
     except BaseException:
         engine.close()
         raise
-    return Service(config, engine, queries, jobs, anyio.CapacityLimiter(config.open_queries))
+    return Service(config, engine, queries, jobs, shelf, bundles, anyio.CapacityLimiter(config.open_queries))
 
 
 def make_jobs(config: Config, works: Mapping[str, Work]) -> Jobs:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from adql import AdqlError, LimitError
 from app.errors import (
     EngineUnavailable,
+    FileForbidden,
+    FileNotThere,
     JobConflict,
     JobNotFound,
     JobsUnavailable,
@@ -33,6 +35,8 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (AdqlError, 400),
     (RequestTooLarge, 413),
     (JobNotFound, 404),
+    (FileNotThere, 404),
+    (FileForbidden, 403),
     (JobConflict, 409),
     (UsageError, 400),
     (QueryTimeout, 408),

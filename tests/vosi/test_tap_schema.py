@@ -106,7 +106,7 @@ def test_key_columns_are_columns_of_the_tables_they_join(database: sqlite3.Conne
         )
         assert lost.fetchall() == []
     # The five of TAP_SCHEMA, two of each observation, and three tables that point to the observations.
-    assert database.execute("SELECT count(*) FROM keys").fetchone() == (10,)
+    assert database.execute("SELECT count(*) FROM keys").fetchone() == (11,)
 
 
 def test_each_column_is_told_as_the_catalogue_has_it(database: sqlite3.Connection, catalogue: Catalogue):
