@@ -113,6 +113,9 @@ class Config(BaseSettings):
     request_bytes: ByteSize = Field(default=ByteSize(8 * _MiB), ge=1024)
     """Most bytes of the body of a request, uploaded tables apart."""
 
+    image_bytes: ByteSize = Field(default=ByteSize(4 * _GiB), ge=1024)
+    """Most bytes of the images and pictures of observations that are kept once they were made."""
+
     upload_bytes: ByteSize = Field(default=ByteSize(128 * _MiB), ge=1024)
     """Most bytes of an uploaded table, uncompressed, and of all tables of a request as they are sent."""
     upload_rows: Annotated[int, Field(ge=1)] = 5_000_000

@@ -16,6 +16,7 @@ from app.errors import EngineUnavailable
 from app.faults import explain_failure
 from app.services.bundle_jobs import BUNDLE, BundleWork
 from app.services.bundles import Bundles
+from app.services.images import Images
 from app.services.jobs import TAP, QueryWork
 from app.services.query import Queries
 from app.uws import JobFiles, Jobs, JobStore, Limits, PhaseWatch, Presence, Runner, Terms, Work
@@ -36,6 +37,7 @@ class Service:
     jobs: Jobs
     shelf: Shelf
     bundles: Bundles
+    images: Images
     threads: anyio.CapacityLimiter
     """The threads in which queries work; those of the web server stay free for short requests."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -43,6 +45,7 @@ class Service:
     def close(self) -> None:
         """Stop what runs and free what is held; from any thread, also more than once."""
         self.jobs.close()
+        self.images.close()
         self.engine.close()
 
 
@@ -86,7 +89,9 @@ def make_service(config: Config) -> Service:
     except BaseException:
         engine.close()
         raise
-    return Service(config, engine, queries, jobs, shelf, bundles, anyio.CapacityLimiter(config.open_queries))
+    images = Images(queries, shelf, config)
+    threads = anyio.CapacityLimiter(config.open_queries)
+    return Service(config, engine, queries, jobs, shelf, bundles, images, threads)
 
 
 def make_jobs(config: Config, works: Mapping[str, Work]) -> Jobs:

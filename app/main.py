@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from app.config import Config
 from app.factory import Service, make_service
-from app.handlers import datalink, files, pages, tap, uws, vosi
+from app.handlers import conesearch, datalink, files, images, pages, tap, uws, vosi
 from app.middleware import FaultTeller, Forwarded, Journal, PlainPaths
 from app.responses import MAXREC_HEADER
 from app.services.health import check
@@ -48,7 +48,7 @@ def assemble(service: Service) -> FastAPI:
     )
     app.router.redirect_slashes = False
     app.state.service = service
-    for handler in (tap, uws, vosi, datalink, files, pages):
+    for handler in (tap, uws, vosi, datalink, files, images, conesearch, pages):
         app.include_router(handler.router)
     app.include_router(uws.bundles)
     app.add_exception_handler(HTTPException, _tell_plainly)

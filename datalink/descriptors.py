@@ -46,6 +46,8 @@ class ServiceDescriptor:
     description: str = ""
     standard_id: str | None = None
     content_type: str | None = None
+    describes_itself: bool = False
+    """True if it is the service that gave the document."""
 
 
 def links_descriptor(base_url: str, column: str) -> ServiceDescriptor:

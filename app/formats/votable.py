@@ -130,6 +130,15 @@ def error_document(message: str, provenance: Provenance | None = None) -> bytes:
     return _document([resource])
 
 
+def message_document(info: Info) -> bytes:
+    """A VOTable that says one thing, in the manner of SCS 1.03 section 2.3: with its name as XML ID."""
+    resource = _element("RESOURCE", type="results")
+    element = _info(info)
+    element.set("ID", info.name)
+    resource.append(element)
+    return _document([resource])
+
+
 def described(columns: Sequence[Column], provenance: Provenance, *after: Info) -> bytes:
     """A VOTable without rows, to go with rows that are elsewhere.
 
@@ -224,9 +233,8 @@ def service_resource(service: ServiceDescriptor, ids: Mapping[str, str]) -> etre
     ids
         Name of a column -> XML ID of its FIELD.
     """
-    resource = _element(
-        "RESOURCE", type="meta", utype="adhoc:service", ID=service.id, name=service.name or service.id
-    )
+    utype = "adhoc:this" if service.describes_itself else "adhoc:service"
+    resource = _element("RESOURCE", type="meta", utype=utype, ID=service.id, name=service.name or service.id)
     if service.description:
         resource.append(_description(service.description))
     texts = {

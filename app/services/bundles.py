@@ -347,7 +347,7 @@ def _hdu_lines(
             "OBS_ID": key[1],
             "HDU_TYPE": row["hdu_type"],
             "HDU_CLASS": row["hdu_class"],
-            "FILE_DIR": folder,
+            "FILE_DIR": folder or ".",
             "FILE_NAME": name,
             "HDU_NAME": row["hdu_name"] or "",
             "SIZE": row["file_size"] or -1,

@@ -7,7 +7,11 @@ from app.config import Config
 from app.formats import FORMATS
 from vosi import DataModel, Limit, OutputFormat, ServiceDescription, adql_language
 
-ENDPOINTS = (("ivo://ivoa.net/std/DataLink#links-1.1", "datalink/links"),)
+ENDPOINTS = (
+    ("ivo://ivoa.net/std/DataLink#links-1.1", "datalink/links"),
+    ("ivo://ivoa.net/std/SIA#query-2.0", "sia/query"),
+    ("ivo://ivoa.net/std/SODA#sync-1.0", "soda/sync"),
+)
 """Services beside TAP: standard identifier and path."""
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -43,6 +43,10 @@ class Query:
     """Time the engine may work for it [s]; that of synchronous queries, if none is given."""
     uploads: tuple[UploadSource, ...] = ()
     """Tables that it brings."""
+    ucds: Mapping[str, str] = field(default_factory=dict)
+    """Column of the result -> the UCD that it is to have, where an older standard asks for one."""
+    services: tuple[ServiceDescriptor, ...] = ()
+    """Services that the result is to tell of, beside that for links."""
 
     @property
     def root_url(self) -> str:
@@ -165,7 +169,7 @@ class Queries:
         if query.base_url:
             infos.insert(1, Info("service_url", query.base_url, "Where it was asked"))
         infos += [Info("warning", remark) for remark in remarks]
-        return Provenance(tuple(infos), services=self._linking(columns, query.root_url))
+        return Provenance(tuple(infos), services=(*query.services, *self._linking(columns, query.root_url)))
 
     def _linking(self, columns: Sequence[Column], root_url: str) -> tuple[ServiceDescriptor, ...]:
         column = linking_column(columns)
@@ -232,7 +236,8 @@ class QueryRun:
             self._hold(session)
             try:
                 result = queries.result(session, query.text, maxrec, base_url=query.root_url)
-                counted = replace(result, batches=self._count(result.batches))
+                columns = tuple(replace(c, ucd=query.ucds.get(c.name, c.ucd)) for c in result.columns)
+                counted = replace(result, columns=columns, batches=self._count(result.batches))
                 remarks = (*loaded.remarks, *session.remarks)
                 provenance = queries.provenance(query, maxrec, remarks, result.columns)
                 yield from query.choice.writer.write(counted, provenance)
