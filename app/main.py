@@ -51,6 +51,7 @@ def assemble(service: Service) -> FastAPI:
     for handler in (tap, uws, vosi, datalink, files, images, conesearch, pages):
         app.include_router(handler.router)
     app.include_router(uws.bundles)
+    app.include_router(vosi.beside)
     app.add_exception_handler(HTTPException, _tell_plainly)
     # The last to be added is the first that a request meets.
     app.add_middleware(FaultTeller)

@@ -11,6 +11,8 @@ ENDPOINTS = (
     ("ivo://ivoa.net/std/DataLink#links-1.1", "datalink/links"),
     ("ivo://ivoa.net/std/SIA#query-2.0", "sia/query"),
     ("ivo://ivoa.net/std/SODA#sync-1.0", "soda/sync"),
+    ("ivo://ivoa.net/std/ConeSearch", "scs/events"),
+    ("ivo://ivoa.net/std/ConeSearch", "scs/observations"),
 )
 """Services beside TAP: standard identifier and path."""
 
