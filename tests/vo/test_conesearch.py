@@ -67,7 +67,8 @@ def test_stilts_matches_positions_by_it(archive: LiveServer, stilts: str, tmp_pa
     out = tmp_path / "out.csv"
     subprocess.run(
         [stilts, "coneskymatch", f"in={places}", "ifmt=csv", "ra=ra", "dec=dec", "sr=0.02",
-         "servicetype=cone", f"serviceurl={archive.url}/scs/events?", "find=all", "ofmt=csv", f"out={out}", "erract=abort"],
+         "servicetype=cone", f"serviceurl={archive.url}/scs/events?", "find=all",
+         "ofmt=csv", f"out={out}", "erract=abort"],
         check=True, capture_output=True, timeout=120,
     )  # fmt: skip
     lines = out.read_text().splitlines()
