@@ -7,7 +7,17 @@ from adql.features import FEATURES, Feature
 from adql.limits import Limits
 from adql.parser import parse
 from adql.pruning import Around, Cells, Cone, Interval, Outline, Restriction, Scan, Union
-from adql.schema import Catalogue, Column, ForeignKey, Schema, SkyIndex, Table
+from adql.schema import (
+    ICRS,
+    Catalogue,
+    Column,
+    CoordinateSystem,
+    ForeignKey,
+    Schema,
+    SkyIndex,
+    Table,
+    TimeSystem,
+)
 from adql.translate import Statement, translate
 from adql.types import ColumnType, Position
 
@@ -16,6 +26,7 @@ __all__ = [
     "DUCKDB",
     "FEATURES",
     "HIVE",
+    "ICRS",
     "SPARK",
     "AdqlError",
     "Around",
@@ -25,6 +36,7 @@ __all__ = [
     "Column",
     "ColumnType",
     "Cone",
+    "CoordinateSystem",
     "Dialect",
     "Feature",
     "ForeignKey",
@@ -40,6 +52,7 @@ __all__ = [
     "SkyIndex",
     "Statement",
     "Table",
+    "TimeSystem",
     "Union",
     "UnsupportedError",
     "ast",

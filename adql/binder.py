@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import count as counter
 
-from adql import ast, casts, core, timestamps, units
-from adql.coercion import NULL_TYPE, common_type, converted
+from adql import ast, casts, core, timestamps
+from adql.coercion import NULL_TYPE, common_type, converted, with_times
 from adql.core import BOOLEAN, Expr, Literal, Op
 from adql.errors import AdqlError, BindError, UnsupportedError
-from adql.functions import AGGREGATES, FUNCTIONS, Function, count_rows, geometries
+from adql.functions import AGGREGATES, ELSEWHERE, FUNCTIONS, Function, count_rows, geometries
 from adql.parser import parse
 from adql.patterns import escaped, plain_pattern
 from adql.printer import to_adql
@@ -58,7 +58,12 @@ def bind(query: ast.Query, catalogue: Catalogue) -> BoundQuery:
         Raised for valid ADQL that is not offered, by its name.
     """
     binder = _Binder(catalogue)
-    bound = binder.root(query)
+    try:
+        bound = binder.root(query)
+    except BindError:
+        if binder.faults:  # A name that is not known may be why something else does not fit.
+            raise BindError.all_of(binder.faults) from None
+        raise
     if binder.faults:
         raise BindError.all_of(binder.faults)
     return BoundQuery(bound, frozenset(binder.tables))
@@ -86,7 +91,7 @@ class _Binder:
         self.catalogue = catalogue
         self.faults: list[BindError] = []
         self.tables: set[str] = set()
-        self.common: dict[str, tuple[str, core.Query]] = {}
+        self.common: list[tuple[ast.Identifier, str, core.Query]] = []
         self._aliases: Iterator[int] = counter(1)
 
     # Queries
@@ -97,12 +102,11 @@ class _Binder:
         return replace(self.query(query, None), common=common)
 
     def _common_table(self, table: ast.CommonTable) -> core.CommonQuery:
-        name = table.name.name.lower()
-        if name in self.common:
-            raise BindError(f'Two queries of the WITH clause are called "{table.name}".', table.position)
+        if any(_are_same(table.name, known) for known, _, _ in self.common):
+            raise BindError(f'Two queries of the WITH clause are called "{table.name.name}".', table.position)
         query = self.query(table.query, None)
         alias = f"w{len(self.common) + 1}"
-        self.common[name] = (alias, query)
+        self.common.append((table.name, alias, query))
         return core.CommonQuery(alias, query)
 
     def query(self, query: ast.Query, parent: Scope | None) -> core.Query:
@@ -112,6 +116,8 @@ class _Binder:
         inner = self._operand(query.body, parent)
         if not query.order_by and query.offset is None:
             return inner
+        if any(not _is_simple(term) for term in query.order_by):
+            return self._ordered_outputs(replace(inner, offset=query.offset), query.order_by)
         if inner.order_by or inner.limit is not None or inner.offset is not None:
             inner = self._wrapped(inner)
         scope = self._outputs_scope(inner)
@@ -156,8 +162,10 @@ class _Binder:
             return replace(left, type=type_)
         nothing = Literal(type_, None)
         value = merged((from_column(nothing, left), from_column(nothing, right)), nothing)
-        told = left.description if units.same(value.unit, left.unit) else value.description
-        return replace(left, type=type_, description=told, unit=value.unit, ucd=value.ucd, utype=value.utype)
+        is_changed = value.is_lost or (value.coosys, value.timesys) != (left.coosys, left.timesys)
+        told = (value.description if is_changed else "") or left.description
+        column = replace(value, description=told).column(left.name)
+        return replace(column, type=type_)
 
     def _as(self, query: core.Query, types: Sequence[ColumnType]) -> core.Query:
         """The query with its columns converted to ``types``."""
@@ -188,24 +196,35 @@ class _Binder:
         return Scope((), columns)
 
     def _output_key(self, term: ast.OrderTerm, query: core.Query, scope: Scope) -> core.OrderKey:
-        ordinal = self._ordinal(term, len(query.columns))
+        ordinal = self._ordinal(term.expression, len(query.columns))
         if ordinal is not None:
             return core.OrderKey(query.names[ordinal], term.descending)
-        if not isinstance(term.expression, ast.ColumnReference):
-            raise UnsupportedError(
-                "ORDER BY after UNION, EXCEPT or INTERSECT takes names or numbers of columns only.",
-                term.position,
-            )
         value = self._value(term.expression, scope)
         name = value.expr.name if isinstance(value.expr, core.Field) else ""
         return core.OrderKey(name, term.descending)
 
-    def _ordinal(self, term: ast.OrderTerm, size: int) -> int | None:
-        if not (isinstance(term.expression, ast.Number) and term.expression.is_integer):
+    def _ordered_outputs(self, query: core.Query, order_by: Sequence[ast.OrderTerm]) -> core.Query:
+        """A query sorted by expressions of its outputs."""
+        wrapped = self._wrapped(replace(query, offset=None, limit=None))
+        body = wrapped.body
+        assert isinstance(body, core.Select)
+        columns = tuple(
+            NamedValue(column.name, from_column(item.expr, column))
+            for column, item in zip(wrapped.columns, body.items, strict=True)
+        )
+        cut = replace(wrapped, offset=query.offset, limit=query.limit)
+        return self._ordered(cut, body, order_by, Scope((), columns), ())
+
+    def _ordinal(self, term: ast.Expression, size: int, clause: str = "ORDER BY") -> int | None:
+        """The number, from 0, of the output that a term counts; None if it counts none."""
+        if not (isinstance(term, ast.Number) and term.is_integer):
             return None
-        number = int(term.expression.text)
+        number = int(term.text) if len(term.text) < 10 else size + 1
         if not 0 < number <= size:
-            raise BindError(f"ORDER BY {number}: the query has {size} columns.", term.position)
+            raise BindError(
+                f"{clause} {_shortened(term.text)}: the query has {size} column{'s' if size > 1 else ''}.",
+                term.position,
+            )
         return number - 1
 
     # SELECT
@@ -214,18 +233,20 @@ class _Binder:
         self, node: ast.Select, parent: Scope | None, order_by: Sequence[ast.OrderTerm], offset: int | None
     ) -> core.Query:
         from_ = self._from(node.source, parent)
-        scope = Scope(from_.relations, from_.columns, parent)
+        known = frozenset(item.alias.name.lower() for item in node.items if item.alias is not None)
+        scope = Scope(from_.relations, from_.columns, parent, known)
+        outputs = self._items(node, replace(scope, outputs=frozenset()))
         where = None
         if node.where is not None:
             where = self._condition(node.where, scope, _no_aggregates("WHERE", "HAVING"))
-        groups = tuple(self._group(term, scope) for term in node.group_by)
-        outputs = self._items(node, scope)
+        groups = tuple(self._group(term, scope, outputs) for term in node.group_by)
         having = self._condition(node.having, scope) if node.having is not None else None
         grouped = (
             bool(groups) or having is not None or any(_has_aggregate(value.expr) for _, value, _ in outputs)
         )
-        self._check_grouping(node, outputs, having, groups, grouped=grouped)
-        names = self._names([name for name, _, _ in outputs])
+        own = core.aliases(from_.source)
+        self._check_grouping(node, outputs, having, groups, own, grouped=grouped)
+        names = self._names([(name, _is_quoted(item)) for name, _, item in outputs])
         items = tuple(
             core.Item(converted(value.expr, _settled(value.type)), sql)
             for (_, value, _), sql in zip(outputs, _sql_names(names), strict=True)
@@ -238,12 +259,26 @@ class _Binder:
         query = core.Query(body, columns, tuple(item.name for item in items), limit=node.top, offset=offset)
         return self._ordered(query, body, order_by, scope, groups) if order_by else query
 
-    def _group(self, term: ast.Expression, scope: Scope) -> Expr:
-        if isinstance(term, ast.Number):
-            raise BindError(
-                "GROUP BY takes columns or expressions, not the number of a column.", term.position
-            )
+    def _group(
+        self, term: ast.Expression, scope: Scope, outputs: Sequence[tuple[str, Value, ast.Node]]
+    ) -> Expr:
+        """A term of GROUP BY: a name is a column of FROM, else an alias, else a column of a query around."""
+        ordinal = self._ordinal(term, len(outputs), "GROUP BY")
+        if ordinal is not None:
+            return self._grouped_output(term, outputs[ordinal][1])
+        if isinstance(term, ast.ColumnReference) and not term.qualifier:
+            named = [value for _, value, item in outputs if _is_alias(term.name, item)]
+            if len(named) == 1 and not any(term.name.matches(column.name) for column in scope.columns):
+                return self._grouped_output(term, named[0])
         return self._value(term, scope, _no_aggregates("GROUP BY", "HAVING")).expr
+
+    def _grouped_output(self, term: ast.Expression, value: Value) -> Expr:
+        if _has_aggregate(value.expr):
+            raise BindError(
+                f"GROUP BY {to_adql(term)} means an aggregate: group by what it is taken over.",
+                term.position,
+            )
+        return value.expr
 
     def _items(self, node: ast.Select, scope: Scope) -> list[tuple[str, Value, ast.Node]]:
         outputs: list[tuple[str, Value, ast.Node]] = []
@@ -267,17 +302,26 @@ class _Binder:
             )
         return [(column.name, column.value, star) for column in columns]
 
-    def _names(self, wanted: Sequence[str]) -> list[str]:
-        """Unique names for the outputs; those the query gives stay as they are where they can."""
-        taken = {name.lower() for name in wanted if name}
+    def _names(self, wanted: Sequence[tuple[str, bool]]) -> list[str]:
+        """Unique names for the outputs; those the query gives stay as they are where they can.
+
+        A name in quotes (the second of each pair) may differ from another in case alone.
+        """
+        taken = {name.lower() for name, _ in wanted if name}
         seen: set[str] = set()
+        exact: set[str] = set()
+        following: dict[str, Iterator[int]] = {}
         names = []
-        for index, want in enumerate(wanted, 1):
+        for index, (want, is_quoted) in enumerate(wanted, 1):
             name = want
-            if not want or name.lower() in seen:
-                base, numbers = (want, counter(2)) if want else ("col", counter(index))
-                name = next(n for n in (f"{base}_{i}" for i in numbers) if n.lower() not in taken | seen)
-            seen.add(name.lower())
+            if not want or name in exact or (not is_quoted and name.lower() in seen):
+                base = want or "col"
+                numbers = following.setdefault(base.lower(), counter(2)) if want else counter(index)
+                numbered = (f"{base}_{i}" for i in numbers)
+                name = next(n for n in numbered if n.lower() not in taken and n.lower() not in seen)
+            if not is_quoted:
+                seen.add(name.lower())
+            exact.add(name)
             names.append(name)
         return names
 
@@ -287,18 +331,22 @@ class _Binder:
         outputs: Sequence[tuple[str, Value, ast.Node]],
         having: Expr | None,
         groups: tuple[Expr, ...],
+        own: frozenset[str],
         *,
         grouped: bool,
     ) -> None:
         if not grouped or self.faults:
             return
         for name, value, item in outputs:
-            self._check_grouped(value.expr, groups, item.position, f'"{name}"' if name else "an output")
+            what = f'"{name}"' if name else "an output"
+            self._check_grouped(value.expr, groups, own, item.position, what)
         if having is not None and node.having is not None:
-            self._check_grouped(having, groups, node.having.position, "HAVING")
+            self._check_grouped(having, groups, own, node.having.position, "HAVING")
 
-    def _check_grouped(self, expr: Expr, groups: tuple[Expr, ...], position: Position, what: str) -> None:
-        stray = _ungrouped(expr, groups)
+    def _check_grouped(
+        self, expr: Expr, groups: tuple[Expr, ...], own: frozenset[str], position: Position, what: str
+    ) -> None:
+        stray = _ungrouped(expr, groups, own)
         if stray is not None:
             rule = "name it in GROUP BY or put it into an aggregate (MIN, MAX, AVG, SUM, COUNT)"
             raise BindError(
@@ -313,32 +361,43 @@ class _Binder:
         scope: Scope,
         groups: tuple[Expr, ...],
     ) -> core.Query:
+        found = [self._order_output(term, query, body, scope) for term in order_by]
+        if body.distinct and not all(isinstance(each, str) for each in found):
+            return self._distinct_ordered(query, order_by)
         hidden: list[core.Item] = []
         keys = []
-        for term in order_by:
-            found = self._order_output(term, query, body, scope)
-            if isinstance(found, str):
-                keys.append(core.OrderKey(found, term.descending))
+        for term, each in zip(order_by, found, strict=True):
+            if isinstance(each, str):
+                keys.append(core.OrderKey(each, term.descending))
                 continue
-            if body.distinct:
-                raise BindError(
-                    f"ORDER BY {to_adql(term.expression)}: with DISTINCT only selected columns sort.",
-                    term.position,
-                )
             if body.is_aggregate and not self.faults:
-                self._check_grouped(found, groups, term.position, "ORDER BY")
-            elif not body.is_aggregate and _has_aggregate(found):
+                own = core.aliases(body.source)
+                self._check_grouped(each, groups, own, term.position, "ORDER BY")
+            elif not body.is_aggregate and _has_aggregate(each):
                 raise BindError("ORDER BY has an aggregate, but the query has no groups.", term.position)
             name = f"sort_{len(hidden) + 1}"
-            hidden.append(core.Item(found, name))
+            hidden.append(core.Item(each, name))
             keys.append(core.OrderKey(name, term.descending))
         return replace(query, order_by=tuple(keys), hidden=tuple(hidden))
+
+    def _distinct_ordered(self, query: core.Query, order_by: Sequence[ast.OrderTerm]) -> core.Query:
+        """A query with DISTINCT, sorted by expressions of what it selects."""
+        if self.faults:
+            return query
+        ordered = self._ordered_outputs(query, order_by)
+        if self.faults:
+            position = self.faults[0].position
+            self.faults.clear()
+            raise BindError(
+                "With DISTINCT only what is selected sorts: ORDER BY names a column that is not.", position
+            )
+        return ordered
 
     def _order_output(
         self, term: ast.OrderTerm, query: core.Query, body: core.Select, scope: Scope
     ) -> str | Expr:
         """The name of the output that a term sorts by, or an expression that is none."""
-        ordinal = self._ordinal(term, len(query.columns))
+        ordinal = self._ordinal(term.expression, len(query.columns))
         if ordinal is not None:
             return query.names[ordinal]
         node = term.expression
@@ -367,10 +426,9 @@ class _Binder:
 
     def _from(self, node: ast.Source, parent: Scope | None) -> _From:
         from_ = self._source(node, parent)
-        paths = [tuple(part.lower() for part in relation.path) for relation in from_.relations]
-        for index, path in enumerate(paths):
-            if path in paths[:index]:
-                name = ".".join(from_.relations[index].path)
+        for index, relation in enumerate(from_.relations):
+            if any(relation.is_namesake(other) for other in from_.relations[:index]):
+                name = ".".join(relation.path)
                 raise BindError(f'Two tables of FROM are called "{name}": give one an alias.', node.position)
         return from_
 
@@ -380,7 +438,7 @@ class _Binder:
                 return self._table(node)
             case ast.DerivedTable(query=query, alias=alias):
                 bound, sql = self.query(query, None), self._alias()
-                return _from_query(core.QuerySource(sql, bound), sql, bound, alias.name)
+                return _from_query(core.QuerySource(sql, bound), sql, bound, alias)
             case ast.Join():
                 return self._join(node, parent)
         raise AssertionError(node)
@@ -390,9 +448,8 @@ class _Binder:
         sql = self._alias()
         shown = node.alias.name if node.alias is not None else None
         if len(node.path) == 1:
-            for known, (common, query) in self.common.items():
-                if name.name.lower() == known:
-                    return _from_query(core.CommonSource(sql, common), sql, query, shown or name.name)
+            for known, common, query in self._common_named(name):
+                return _from_query(core.CommonSource(sql, common), sql, query, node.alias or known)
         table = self._known_table(node)
         if table is None:
             return _From(core.CommonSource(sql, "unknown"), (_Anything((shown or name.name,), ()),), ())
@@ -403,12 +460,13 @@ class _Binder:
         )
         columns = self._outlined(table, columns)
         path = (shown,) if shown else (table.schema, table.name)
+        is_exact = node.alias is not None and node.alias.delimited
         source = core.TableSource(sql, table) if table.definition is None else self._view(sql, table)
-        return _From(source, (BoundRelation(path, columns),), columns)
+        return _From(source, (BoundRelation(path, columns, is_exact),), columns)
 
     def _view(self, alias: str, table: Table) -> core.QuerySource:
         """The query of a view; WITH of the user's query has no say in it."""
-        common, self.common = self.common, {}
+        common, self.common = self.common, []
         try:
             query = self.query(_definition(table.definition or ""), None)
         finally:
@@ -435,12 +493,18 @@ class _Binder:
             for column in columns
         )
 
+    def _common_named(self, name: ast.Identifier) -> list[tuple[ast.Identifier, str, core.Query]]:
+        """The query of WITH that a name in FROM means; one of exactly that name before any other."""
+        found = [item for item in self.common if name.matches(item[0].name)]
+        exact = [item for item in found if item[0].name == name.name]
+        return (exact or found)[:1]
+
     def _known_table(self, node: ast.TableReference) -> Table | None:
         written = ".".join(part.name for part in node.path)
         found = [table for table in self.catalogue if _names_table(node.path, table)]
         if len(found) == 1:
             return found[0]
-        names = [table.qualified for table in self.catalogue] + list(self.common)
+        names = [table.qualified for table in self.catalogue] + [name.name for name, _, _ in self.common]
         if found:
             places = ", ".join(table.qualified for table in found)
             fault = f'Table "{written}" is ambiguous: {places}. Write the schema before it.'
@@ -479,6 +543,9 @@ class _Binder:
 
     def _common_names(self, node: ast.Join, left: _From, right: _From) -> list[ast.Identifier]:
         if node.using:
+            for index, name in enumerate(node.using):
+                if any(_are_same(name, other) for other in node.using[:index]):
+                    raise BindError(f'USING names "{name.name}" twice.', name.position)
             return list(node.using)
         theirs = {column.name.lower() for column in right.columns}
         return [ast.Identifier(column.name) for column in left.columns if column.name.lower() in theirs]
@@ -547,7 +614,7 @@ class _Binder:
     def _flag(self, node: ast.Expression, scope: Scope, check: _Check) -> Expr:
         """A value where a condition is needed: only a boolean column is one."""
         value = self._value(node, scope, check)
-        if value.type in (BOOLEAN, NULL_TYPE):
+        if value.type == BOOLEAN or (value.type == NULL_TYPE and not isinstance(node, ast.Null)):
             return value.expr
         cure = (
             f"write {_shortened(to_adql(node))} = 1" if _is_predicate(node) else "compare it with something"
@@ -579,6 +646,12 @@ class _Binder:
             return a, b
         if "boolean" in (a.type.datatype, b.type.datatype):
             return self._boolean(a, node), self._boolean(b, node)
+        if any(expr.type.is_timestamp for expr in (a, b)) and any(expr.type.is_numeric for expr in (a, b)):
+            raise BindError(
+                "A time cannot be compared with a number: write the time as a text, '2004-03-26T22:15:00', "
+                "or take its Modified Julian date with ivo_to_mjd.",
+                node.position,
+            )
         if a.type.is_numeric or b.type.is_numeric:
             return self._numeric_as(a, b, node), self._numeric_as(b, a, node)
         return self._temporal_as(a, b.type, node), self._temporal_as(b, a.type, node)
@@ -666,15 +739,14 @@ class _Binder:
             raise
 
     def _text(self, node: ast.Expression, scope: Scope, check: _Check) -> Expr:
+        return _text_of(self._value(node, scope, check), node)
+
+    def _joined(self, node: ast.Expression, scope: Scope, check: _Check) -> Expr:
+        """An operand of ``||``: a text, or a number as CAST writes it."""
         value = self._value(node, scope, check)
-        if value.type == NULL_TYPE:
-            return Literal(STRING, None)
-        if value.type.datatype not in ("char", "unicodeChar"):
-            raise BindError(
-                f"A text is needed here; {_shortened(to_adql(node))} is {value.type}: CAST it to VARCHAR.",
-                node.position,
-            )
-        return value.expr
+        if value.type.is_numeric or value.type == BOOLEAN:
+            return casts.text_of(value.expr)
+        return _text_of(value, node)
 
     # Values
 
@@ -748,7 +820,7 @@ class _Binder:
 
     def _arithmetic(self, node: ast.Arithmetic, scope: Scope, check: _Check) -> Value:
         if node.operator == "||":
-            operands = tuple(self._text(part, scope, check) for part in (node.left, node.right))
+            operands = tuple(self._joined(part, scope, check) for part in (node.left, node.right))
             unicode = any(operand.type.datatype == "unicodeChar" for operand in operands)
             return Value(Op(ColumnType("unicodeChar" if unicode else "char", "*"), "concat", operands))
         left = self._number_operand(node.left, scope, check, node.operator)
@@ -771,7 +843,8 @@ class _Binder:
             )
         function = FUNCTIONS.get(name)
         if function is None:
-            hint = suggestion(name, [known.name for known in FUNCTIONS.values()])
+            cure = ELSEWHERE.get(name)
+            hint = f" ADQL has instead: {cure}." if cure else suggestion(name, _FUNCTION_NAMES)
             self.faults.append(BindError(f'Unknown function "{node.name}".{hint}', node.position))
             return _UNKNOWN
         args = tuple(self._value(arg, scope, check) for arg in node.arguments)
@@ -785,10 +858,11 @@ class _Binder:
         self._check_arguments(function, node, args)
         typed = tuple(_typed(arg, function.kind(index)) for index, arg in enumerate(args))
         try:
-            return function.make(typed)
+            value = function.make(typed)
         except AdqlError as fault:
             fault.position = fault.position or node.position
             raise
+        return geometries.in_system_of(args, value) if value.type.is_geometry else value
 
     def _check_arguments(self, function: Function, node: ast.Function, args: tuple[Value, ...]) -> None:
         least, most = function.arity
@@ -834,7 +908,8 @@ class _Binder:
         value = self._value(node.operand, scope, check)
         if node.target in ("POINT", "CIRCLE", "POLYGON") or value.type.is_geometry:
             try:
-                return geometries.cast(value, node.target, node.length)
+                cast = geometries.cast(value, node.target, node.length)
+                return geometries.in_system_of((value,), cast) if cast.type.is_geometry else cast
             except AdqlError as fault:
                 fault.position = fault.position or node.position
                 raise
@@ -860,6 +935,7 @@ class _Binder:
             results.append(self._value(branch.result, scope, check))
         if node.default is not None:
             results.append(self._value(node.default, scope, check))
+        results = list(with_times(results))
         try:
             common = common_type([result.type for result in results])
         except BindError as fault:
@@ -901,6 +977,8 @@ _COMPARISONS = {"=": "eq", "<>": "ne", "<": "lt", ">": "gt", "<=": "le", ">=": "
 _ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
 _INTEGER_ARITHMETIC = {"+": "add_integer", "-": "sub_integer", "*": "mul_integer", "/": "idiv"}
 
+_FUNCTION_NAMES = tuple(function.name for function in FUNCTIONS.values())
+
 _TEXT_OR_FLAG = ("char", "unicodeChar", "boolean")
 
 _KINDS: dict[str, Callable[[ColumnType], bool]] = {
@@ -933,6 +1011,18 @@ _NULLS = {
     "geometry": POINT,
 }
 """Kind of an argument -> what a NULL is taken for."""
+
+
+def _text_of(value: Value, node: ast.Expression) -> Expr:
+    """The expression of a value that must be a text."""
+    if value.type == NULL_TYPE:
+        return Literal(STRING, None)
+    if value.type.datatype not in ("char", "unicodeChar"):
+        raise BindError(
+            f"A text is needed here; {_shortened(to_adql(node))} is {value.type}: CAST it to VARCHAR.",
+            node.position,
+        )
+    return value.expr
 
 
 def _typed(arg: Value, kind: str) -> Value:
@@ -1043,17 +1133,37 @@ def _has_aggregate(expr: Expr) -> bool:
     return any(isinstance(node, core.Aggregate) for node in core.walk(expr))
 
 
-def _ungrouped(expr: Expr, groups: tuple[Expr, ...]) -> core.Field | None:
-    """A field that stands outside of aggregates and groups."""
-    stack = [expr]
+def _ungrouped(expr: Expr, groups: tuple[Expr, ...], own: frozenset[str]) -> core.Field | None:
+    """A field of the relations ``own`` that stands outside of aggregates and groups, in a subquery too."""
+    stack = [(expr, False)]
     while stack:
-        node = stack.pop()
-        if node in groups or isinstance(node, core.Aggregate):
+        node, is_below = stack.pop()
+        if node in groups or (isinstance(node, core.Aggregate) and not is_below):
             continue
-        if isinstance(node, core.Field):
+        if isinstance(node, core.Field) and node.relation in own:
             return node
-        stack.extend(core.children(node))
+        if isinstance(node, core.ScalarQuery | core.ExistsQuery | core.InSelect):
+            stack.extend((below, True) for below in core.expressions(node.query))
+        stack.extend((below, is_below) for below in core.children(node))
     return None
+
+
+def _is_simple(term: ast.OrderTerm) -> bool:
+    """True if a term names an output or counts it."""
+    expression = term.expression
+    return isinstance(expression, ast.ColumnReference) or (
+        isinstance(expression, ast.Number) and expression.is_integer
+    )
+
+
+def _is_alias(name: ast.Identifier, item: ast.Node) -> bool:
+    """True if that is the name that the query gives an output."""
+    return isinstance(item, ast.SelectItem) and item.alias is not None and name.matches(item.alias.name)
+
+
+def _is_quoted(item: ast.Node) -> bool:
+    """True if the query gives an output a name in quotes."""
+    return isinstance(item, ast.SelectItem) and item.alias is not None and item.alias.delimited
 
 
 def _names_table(path: Sequence[ast.Identifier], table: Table) -> bool:
@@ -1063,12 +1173,17 @@ def _names_table(path: Sequence[ast.Identifier], table: Table) -> bool:
     return all(part.matches(name) for part, name in zip(reversed(path), reversed(names), strict=False))
 
 
-def _from_query(source: core.Relation, sql: str, query: core.Query, name: str) -> _From:
+def _from_query(source: core.Relation, sql: str, query: core.Query, name: ast.Identifier) -> _From:
     columns = tuple(
         NamedValue(column.name, from_column(core.Field(column.type, sql, sql_name), column))
         for column, sql_name in zip(query.columns, query.names, strict=True)
     )
-    return _From(source, (BoundRelation((name,), columns),), columns)
+    return _From(source, (BoundRelation((name.name,), columns, name.delimited),), columns)
+
+
+def _are_same(name: ast.Identifier, other: ast.Identifier) -> bool:
+    """True if two names given in a query are one; two in quotes may differ in case alone."""
+    return name.matches(other.name) if other.delimited else other.matches(name.name)
 
 
 def _sql_names(names: Sequence[str]) -> list[str]:

@@ -157,7 +157,17 @@ def _as_text(value: Value, target: str, length: int | None) -> Value:
         expr = Op(type_, "left", (expr, integer(length)))
     size = "*" if length is None else str(length) if target == "CHAR" else f"{length}*"
     declared = ColumnType(type_.datatype, size) if length is not None else None
-    return replace(value, expr=expr, utype=None, xml_type=declared)
+    told = f"{value.description} [{value.unit}]" if value.unit and value.description else value.description
+    return replace(
+        value,
+        expr=expr,
+        description=told,
+        unit=None,
+        utype=None,
+        xml_type=declared,
+        coosys=None,
+        timesys=None,
+    )
 
 
 def text_of(expr: Expr) -> Expr:

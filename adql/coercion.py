@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+from adql import timestamps
 from adql.core import Expr, Literal, Op
 from adql.errors import BindError
-from adql.types import DOUBLE, STRING, ColumnType
-from adql.values import to_double, to_long
+from adql.types import DOUBLE, STRING, TIMESTAMP, ColumnType
+from adql.values import Value, to_double, to_long
 
 _RANK = ("unsignedByte", "short", "int", "long", "float", "double")
 
@@ -55,3 +59,18 @@ def converted(expr: Expr, target: ColumnType) -> Expr:
         if expr.type.datatype != target.datatype:
             return Op(target, f"to_{target.datatype}", (expr,))
     return expr
+
+
+def with_times(values: Sequence[Value]) -> tuple[Value, ...]:
+    """The values; beside times, texts in quotes that tell a time are times too."""
+    if not any(value.type.is_timestamp for value in values):
+        return tuple(values)
+    return tuple(_as_time(value) for value in values)
+
+
+def _as_time(value: Value) -> Value:
+    written = value.expr.value if isinstance(value.expr, Literal) else None
+    if not value.type.is_text or not isinstance(written, str):
+        return value
+    moment = timestamps.normalised(written)
+    return value if moment is None else replace(value, expr=Literal(TIMESTAMP, moment))

@@ -100,7 +100,7 @@ class TableSource(Relation):
 
     alias: str
     table: Table
-    restriction: Restriction = field(default_factory=Restriction)
+    restriction: Restriction = field(default_factory=Restriction, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +228,43 @@ def walk(expr: Expr) -> Iterator[Expr]:
         node = stack.pop()
         yield node
         stack.extend(children(node))
+
+
+def expressions(query: Query) -> Iterator[Expr]:
+    """The expressions that a query is made of, those of queries in FROM too; not those below each other."""
+    queries = [query]
+    while queries:
+        asked = queries.pop()
+        yield from (item.expr for item in asked.hidden)
+        if isinstance(asked.body, SetOperation):
+            queries += [asked.body.left, asked.body.right]
+            continue
+        assert isinstance(asked.body, Select)
+        body = asked.body
+        yield from (item.expr for item in body.items)
+        yield from body.group_by
+        yield from (condition for condition in (body.where, body.having) if condition is not None)
+        for source in sources(body.source):
+            if isinstance(source, QuerySource):
+                queries.append(source.query)
+            elif isinstance(source, JoinSource) and source.condition is not None:
+                yield source.condition
+
+
+def sources(source: Relation) -> Iterator[Relation]:
+    """What FROM reads, and the joins that bring it together."""
+    stack = [source]
+    while stack:
+        node = stack.pop()
+        yield node
+        if isinstance(node, JoinSource):
+            stack += [node.left, node.right]
+
+
+def aliases(source: Relation) -> frozenset[str]:
+    """The names by which fields refer to what FROM reads."""
+    named = (TableSource, QuerySource, CommonSource, RowsSource)
+    return frozenset(node.alias for node in sources(source) if isinstance(node, named))
 
 
 def conjuncts(condition: Expr | None) -> tuple[Expr, ...]:

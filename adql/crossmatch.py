@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from adql import core
 from adql.core import BOOLEAN, Expr, Field, Op, conjuncts
-from adql.facts import Near, Place, Reader, place_of, spatial
+from adql.facts import Key, Known, Near, Place, Reader, key_of, place_of, source_of, spatial
 from adql.geometry.scalars import (
     Scalar,
     add,
@@ -52,18 +52,86 @@ _STEPS = tuple((zone, bin_) for zone in (-1, 0, 1) for bin_ in (-1, 0, 1))
 _CELL = "near_cell"
 
 
-def surroundings(nears: Sequence[Near], place: Place, tables: Mapping[str, Table]) -> tuple[Around, ...]:
-    """What nearness tells of a place: the neighbourhoods of other tables' positions."""
-    found = []
-    for near in nears:
+def with_surroundings(
+    known: Known, relations: Mapping[str, core.Relation], queries: Mapping[str, core.Query]
+) -> Known:
+    """What is known, with what nearness tells: places lie in the neighbourhoods of other tables' positions.
+
+    Parameters
+    ----------
+    relations
+        The relations that conditions may name, by their aliases.
+    queries
+        The queries of WITH by their names.
+    """
+    regions = dict(known.regions)
+    for near in known.nears:
         for one, other in ((near.first, near.second), (near.second, near.first)):
-            there = place_of(other)
-            if place_of(one) != place or there is None or not isinstance(near.radius, float):
+            here, there = place_of(one), place_of(other)
+            if here is None or there is None or there[0].relation == here[0].relation:
                 continue
-            table = tables.get(there[0].relation)
-            if table is not None and not there[0].part and there[0].relation != place[0].relation:
-                found.append(Around(table.qualified, there[0].name, there[1].name, near.radius))
-    return tuple(found)
+            around = _around(known, near, there, relations, queries)
+            if around is not None and around not in regions.get(here, ()):
+                regions[here] = (*regions.get(here, ()), around)
+    return replace(known, regions=regions)
+
+
+def _around(
+    known: Known,
+    near: Near,
+    there: Place,
+    relations: Mapping[str, core.Relation],
+    queries: Mapping[str, core.Query],
+) -> Around | None:
+    """The neighbourhood of a table's rows that a nearness to a place confines to."""
+    origin, size = _origin(there, relations, queries), _size_of(near, there[0].relation)
+    if origin is None or size is None:
+        return None
+    (table, lon, lat), (radius, reach) = origin, size
+    if lon.relation != there[0].relation:
+        return Around(table.qualified, lon.name, lat.name, radius) if reach is None else None
+    among = known.of(lon.relation)
+    return Around(table.qualified, lon.name, lat.name, radius, reach, None if among.is_empty else among)
+
+
+def _origin(
+    place: Place, relations: Mapping[str, core.Relation], queries: Mapping[str, core.Query]
+) -> tuple[Table, Key, Key] | None:
+    """The columns of a table that a position comes from, unchanged, through any queries in FROM."""
+    while True:
+        lon, lat = place
+        relation = relations.get(lon.relation)
+        if isinstance(relation, core.TableSource):
+            return None if lon.part or lat.part else (relation.table, lon, lat)
+        if isinstance(relation, core.QuerySource):
+            query: core.Query | None = relation.query
+        else:
+            query = queries.get(relation.name) if isinstance(relation, core.CommonSource) else None
+        if query is None or not isinstance(query.body, core.Select):
+            return None
+        outputs = {item.name: item.expr for item in query.body.items}
+        inner = [source_of(key, outputs) for key in place]
+        if inner[0] is None or inner[1] is None or inner[0].relation != inner[1].relation:
+            return None
+        place = inner[0], inner[1]
+        relations = {each.alias: each for each in relations_of(query.body.source)}
+
+
+def _size_of(near: Near, relation: str) -> tuple[float, str | None] | None:
+    """A radius as a number [deg] and a column of a relation that is added to it."""
+    if isinstance(near.radius, float):
+        return near.radius, None
+    terms = near.radius.args if isinstance(near.radius, Op) and near.radius.name == "add" else (near.radius,)
+    radius, reach = 0.0, None
+    for term in terms:
+        value, key = core.constant(term), key_of(term)
+        if isinstance(value, int | float):
+            radius += value
+        elif key is not None and key.relation == relation and not key.part and reach is None:
+            reach = key.name
+        else:
+            return None
+    return radius, reach
 
 
 def prepared(select: core.Select, read: Reader, queries: Mapping[str, core.Query]) -> core.Select:
@@ -74,7 +142,7 @@ def prepared(select: core.Select, read: Reader, queries: Mapping[str, core.Query
     queries
         The queries of WITH by their names.
     """
-    relations = {relation.alias: relation for relation in _relations(select.source)}
+    relations = {relation.alias: relation for relation in relations_of(select.source)}
     ways = [*_inner(select, relations, read), *_outer(select.source, read)]
     for way in ways:
         matched = _matched(select, way, relations, queries)
@@ -97,10 +165,11 @@ class _Way:
     """The outer join whose condition it is; None if all rows must meet it."""
 
 
-def _relations(source: core.Relation) -> Iterator[_Named]:
+def relations_of(source: core.Relation) -> Iterator[_Named]:
+    """The tables and queries that FROM joins."""
     if isinstance(source, core.JoinSource):
-        yield from _relations(source.left)
-        yield from _relations(source.right)
+        yield from relations_of(source.left)
+        yield from relations_of(source.right)
     elif isinstance(source, _Named):
         yield source
 
@@ -128,7 +197,7 @@ def _outer(source: core.Relation, read: Reader) -> Iterator[_Way]:
     free = {"left": source.right, "right": source.left}.get(source.kind)
     if free is not None:
         linked = _linked(conjuncts(source.condition))
-        copied = tuple(relation.alias for relation in _relations(free))
+        copied = tuple(relation.alias for relation in relations_of(free))
         for each in conjuncts(source.condition):
             for near in _nears(each, read):
                 if frozenset(_aliases(near.first) | _aliases(near.second)) not in linked:

@@ -61,7 +61,8 @@ class BindError(AdqlError):
 
     @classmethod
     def all_of(cls, faults: Sequence[BindError]) -> BindError:
-        """One error for several: every one's sentence and place, a line each."""
+        """One error for several: every one's sentence and place, a line each, in the order of the text."""
+        faults = sorted(faults, key=lambda fault: fault.position or Position(0, 0))
         first = faults[0]
         if len(faults) == 1:
             return first

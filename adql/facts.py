@@ -7,12 +7,12 @@ tells nothing; a fact is never more than what every row meets.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from adql.core import Expr, Field, Literal, Op, conjuncts, constant
 from adql.geometry import Circle, Moc, Point, Polygon, Position, Scalar, Shape
 from adql.geometry.vectors import angles
-from adql.pruning import Cells, Cone, Interval, Outline, Region, Union
+from adql.pruning import Cells, Cone, Interval, Outline, Region, Restriction, Union
 from adql.pruning import Scalar as Value
 from adql.types import DOUBLE
 
@@ -73,6 +73,14 @@ class Known:
     regions: Mapping[Place, tuple[Region, ...]] = field(default_factory=dict)
     nears: tuple[Near, ...] = ()
     equal: tuple[tuple[Key, Key], ...] = ()
+
+    def of(self, relation: str) -> Restriction:
+        """What is known of single columns of a relation."""
+        return Restriction(
+            (),
+            {key.name: each for key, each in self.intervals.items() if _is_column(key, relation)},
+            {key.name: each for key, each in self.members.items() if _is_column(key, relation)},
+        )
 
     def both(self, other: Known) -> Known:
         """What rows meet that meet this and the other."""
@@ -164,6 +172,21 @@ def place_of(position: Position) -> Place | None:
     """The columns that a position is made of."""
     lon, lat = key_of(position.lon), key_of(position.lat)
     return (lon, lat) if lon is not None and lat is not None and lon.relation == lat.relation else None
+
+
+def _is_column(key: Key, relation: str) -> bool:
+    return key.relation == relation and key.part == 0
+
+
+def source_of(key: Key, outputs: Mapping[str, Expr]) -> Key | None:
+    """The column inside of a query that an output of it is, or an element of it."""
+    expr = outputs.get(key.name)
+    if expr is None:
+        return None
+    if key.part and isinstance(expr, Op) and expr.name in ("point", "circle", "polygon"):
+        return key_of(expr.args[key.part - 1])
+    found = key_of(expr)
+    return replace(found, part=key.part) if found is not None and key.part else found
 
 
 # Single conditions

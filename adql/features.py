@@ -36,6 +36,10 @@ _EXTENSIONS = (
     ("NULLIF", "NULL where the first value equals the second, else the first"),
     ("ESCAPE", "LIKE and ILIKE with an escape character"),
     ("GROUP BY expression", "Groups by any expression"),
+    ("GROUP BY alias", "Groups by an output, by its alias or its number in the select list"),
+    ("scalar subquery", "A query of one column and one row at most stands where a value may"),
+    ("IS NULL", "Of any expression, a geometry too"),
+    ("DOUBLE", "In CAST the same as DOUBLE PRECISION"),
 )
 
 FEATURES: tuple[Feature, ...] = (

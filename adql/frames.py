@@ -92,3 +92,14 @@ def rotation(source: str, target: str) -> Matrix:
         Raised for a frame that is not in :data:`FRAMES`.
     """
     return _product(FRAMES[target], _transposed(FRAMES[source]))
+
+
+UCDS: Mapping[str, str] = {
+    "ICRS": "pos.eq",
+    "FK5": "pos.eq",
+    "FK4": "pos.eq",
+    "GALACTIC": "pos.galactic",
+    "SUPER_GALACTIC": "pos.supergalactic",
+    "ECLIPTIC": "pos.ecliptic",
+}
+"""Frame -> UCD of a position in it (UCD1+ controlled vocabulary 1.6)."""

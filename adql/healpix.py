@@ -79,7 +79,7 @@ def point_in(order: int, cell: int, across: float, along: float) -> tuple[float,
     x, y = (_gather(rest) + across) / nside, (_gather(rest >> 1) + along) / nside
     ring = 2 + face // 4 - x - y
     width = min(ring, 1.0, 4 - ring)
-    place = (_first_place(face) * width + x - y) % 8
+    place = _first_place(face) * width + x - y
     lon = 45 * place / width if width > 1e-12 else 45.0 * _first_place(face)
     if 1 <= ring <= 3:
         return lon % 360, math.degrees(math.asin((2 - ring) * _CAP))

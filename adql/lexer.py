@@ -30,6 +30,8 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
 _WORD_TYPES: dict[str, str] = {
     **dict.fromkeys(RESERVED_WORDS, "RESERVED"),
     **dict.fromkeys(TYPE_WORDS, "TYPE"),
@@ -41,7 +43,7 @@ _WORD_TYPES: dict[str, str] = {
 """Upper-case word -> terminal; every other word is a NAME. Lark swallows terminals with an underscore."""
 
 _STRAIGHT = dict.fromkeys(
-    "\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}`´", "'"
+    "\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}´", "'"
 ) | dict.fromkeys(
     "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBLE LOW-9 QUOTATION MARK}", '"'
 )
@@ -81,10 +83,10 @@ def tokens(text: str) -> Iterator[Token]:
         column = place - line_start + 1
         if kind == "WORD":
             kind = _WORD_TYPES.get(value.upper(), "NAME")
-        elif kind in ("INTEGER", "DECIMAL") and end < size and (text[end].isalpha() or text[end] in "_."):
+        elif kind in ("INTEGER", "DECIMAL") and end < size and _runs_on(text, end):
             raise ParseError(
-                f"Malformed number: {_word_at(text, place)!r}. A name does not begin with a digit, "
-                "and a number has one point at most.",
+                f"Malformed number: {_word_at(text, place)!r}. A number has one point at most; a name that "
+                "begins with a digit stands in double quotes.",
                 Position(line, column),
             )
         elif kind == "SLASH" and text.startswith("/*", place):
@@ -94,6 +96,14 @@ def tokens(text: str) -> Iterator[Token]:
         yield Token(kind, value, place, line, column, line, column + len(value), end)
         line, line_start = _after(value, place, line, line_start)
         place = end
+
+
+def _runs_on(text: str, end: int) -> bool:
+    """True if what follows a number belongs to it; a word of the syntax may follow at once (``2DESC``)."""
+    if not (text[end].isalpha() or text[end] in "_."):
+        return False
+    word = _WORD.match(text, end)
+    return word is None or word.group().upper() not in SYNTAX_WORDS
 
 
 def _after(value: str, place: int, line: int, line_start: int) -> tuple[int, int]:
@@ -124,8 +134,16 @@ def _stray(text: str, place: int, position: Position) -> ParseError:
         )
     if character in _STRAIGHT:
         return ParseError(f"Typographic quote {character!r}: write {_STRAIGHT[character]} instead.", position)
+    if character == "`":
+        return ParseError('A name that needs quotes stands in double quotes ("), not in backticks.', position)
     if character in "&|^~%#[]{}\\:?@$!":
         return ParseError(f"{character!r} is not an operator of ADQL 2.1.", position)
+    if character.isidentifier():
+        return ParseError(
+            f"Unexpected {character!r}: a name has letters from A to Z, digits and _, and begins with a "
+            'letter. Any other stands in double quotes: "...".',
+            position,
+        )
     name = unicodedata.name(character, f"character U+{ord(character):04X}")
     where = "outside of quotes" if character.isprintable() else "in a query"
     return ParseError(f"Unexpected {name} {where}.", position)

@@ -15,3 +15,6 @@ class Limits:
     """Names, values and operators."""
     depth: int = 120
     """Levels of nesting; a sum of n terms counts n levels."""
+    cells: int = 40_000
+    """HEALPix cells that its MOCs of regions may have looked at, some 30 us each; a polygon counts for more
+    the more sides it has."""

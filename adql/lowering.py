@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from adql import casts, core, crossmatch, geometry, healpix
 from adql.core import BOOLEAN, Expr, Field, Literal, Op, conjuncts, constant
-from adql.errors import LimitError
+from adql.errors import LimitError, UnsupportedError
 from adql.facts import (
     COMPARISONS,
     Inside,
@@ -18,12 +18,13 @@ from adql.facts import (
     Place,
     both_ways,
     either,
-    key_of,
     learn,
     place_of,
+    source_of,
     spatial,
 )
 from adql.geometry import Shape
+from adql.limits import Limits
 from adql.pruning import Region, Restriction
 from adql.schema import Table
 from adql.types import INT, LONG, STRING
@@ -33,12 +34,12 @@ MAX_EXPANDED = 200_000
 """Bound on the size of the SQL that nested functions may grow to; each writes its argument more than once."""
 
 
-def lower(query: core.Query, *, maxrec: int | None = None) -> core.Query:
+def lower(query: core.Query, *, maxrec: int | None = None, limits: Limits = Limits()) -> core.Query:
     """The query with geometry lowered, tables restricted and the outer limit set to ``maxrec + 1``.
 
     One row more than allowed tells an overflow (TAP 1.1 section 2.7.4).
     """
-    lowered = _Lowering(query).root(query)
+    lowered = _Lowering(query, limits).root(query)
     if maxrec is None:
         return lowered
     limit = maxrec + 1
@@ -48,9 +49,12 @@ def lower(query: core.Query, *, maxrec: int | None = None) -> core.Query:
 class _Lowering:
     """Lowers one query; holds what is shared by all its parts."""
 
-    def __init__(self, query: core.Query) -> None:
+    def __init__(self, query: core.Query, limits: Limits) -> None:
+        self.allowance = geometry.Allowance(limits.cells)
         self.tables: dict[str, Table] = {}
         """Alias -> table, of the tables met so far; aliases are unique in a query."""
+        self.relations: dict[str, core.Relation] = {}
+        """Alias -> what it stands for, of tables and queries in FROM."""
         self.queries = {item.name: item.query for item in query.common}
         """The queries of WITH."""
         self.common: dict[str, list[Known]] = {}
@@ -94,10 +98,9 @@ class _Lowering:
         return self._select(body, asked)
 
     def _select(self, select: core.Select, asked: Known) -> core.Select:
-        for table in _tables(select.source):
-            self.tables[table.alias] = table.table
+        self._note(select.source)
         conditions = [*conjuncts(select.where), *_join_conditions(select.source)]
-        known = learn(conditions, self._shape, _within(asked, select))
+        known = self._learned(conditions, _within(asked, select))
         select = crossmatch.prepared(select, self._shape, self.queries)
         return replace(
             select,
@@ -119,19 +122,52 @@ class _Lowering:
     def _source(self, source: core.Relation, known: Known) -> core.Relation:
         match source:
             case core.TableSource(alias=alias, table=table):
-                return replace(source, restriction=_restriction(known, alias, table, self.tables))
+                return replace(source, restriction=self._restriction(known, alias, table))
             case core.QuerySource(alias=alias, query=query):
                 return replace(source, query=self._query(query, _of(known, alias)))
             case core.CommonSource(alias=alias, name=name):
                 self.common.setdefault(name, []).append(_of(known, alias))
-            case core.JoinSource(left=left, right=right, condition=condition):
+            case core.JoinSource(kind=kind, left=left, right=right, condition=condition):
+                # Of the side that an outer join may leave out, only rows count that meet its condition.
+                matched = known
+                if kind in ("left", "right"):
+                    matched = self._learned(conjuncts(condition), known)
                 return replace(
                     source,
-                    left=self._source(left, known),
-                    right=self._source(right, known),
+                    left=self._source(left, matched if kind == "right" else known),
+                    right=self._source(right, matched if kind == "left" else known),
                     condition=self._filter(condition),
                 )
         return source
+
+    def _restriction(self, known: Known, alias: str, table: Table) -> Restriction:
+        """What is known of the rows of a table."""
+        regions = () if table.sky is None else known.regions.get(_sky_place(alias, table), ())
+        return replace(known.of(alias), regions=regions)
+
+    def _conditions_within(self, condition: Expr) -> Iterator[Expr]:
+        """What EXISTS asks of the rows that it is asked for: some row of its query meets these with them."""
+        if isinstance(condition, core.ExistsQuery) and isinstance(condition.query.body, core.Select):
+            select = condition.query.body
+            if not select.is_aggregate:
+                self._note(select.source)
+                yield from (*conjuncts(select.where), *_join_conditions(select.source))
+
+    def _note(self, source: core.Relation) -> None:
+        """Keep the tables and queries in FROM under their aliases."""
+        for relation in crossmatch.relations_of(source):
+            self.relations[relation.alias] = relation
+            if isinstance(relation, core.TableSource):
+                self.tables[relation.alias] = relation.table
+
+    def _learned(self, conditions: Sequence[Expr], given: Known) -> Known:
+        """What is known of rows that meet conditions, of which something is given."""
+        met = [
+            *conditions,
+            *(each for condition in conditions for each in self._conditions_within(condition)),
+        ]
+        known = learn(met, self._shape, given)
+        return crossmatch.with_surroundings(known, self.relations, self.queries)
 
     # Conditions
 
@@ -180,21 +216,21 @@ class _Lowering:
 
     def _met(self, name: str, shapes: tuple[Shape, Shape]) -> geometry.Condition:
         """The condition of CONTAINS or INTERSECTS; cells of positions are columns where there are some."""
+        if not any(map(geometry.is_of_cells, shapes)):
+            return _RELATIONS[name](*shapes)
         first, second = shapes
-        if isinstance(first, geometry.Moc):
+        if name == "intersects" and isinstance(first, geometry.Moc):
             first, second = second, first
         if isinstance(first, geometry.Point) and isinstance(second, geometry.Moc):
             return self._in_coverage(first.position, second)
-        condition = _RELATIONS[name](*shapes)
-        if isinstance(condition, Expr) and any(isinstance(each, _MADE_OF_CELLS) for each in shapes):
-            return self._with_cells(condition)
-        return condition
+        condition = _CELL_RELATIONS[name](first, second, self.allowance)
+        return self._with_cells(condition) if isinstance(condition, Expr) else condition
 
     def _in_coverage(self, position: geometry.Position, moc: geometry.Moc) -> geometry.Condition:
         """The condition that a position lies in a MOC: ranges of the table's cells, if it has them."""
         stored = self._sky_column(geometry.expression(position.lon), geometry.expression(position.lat))
         if stored is None or not moc.ranges or moc.order > stored[1]:
-            condition = geometry.contains(geometry.Point(position), moc)
+            condition = geometry.cells_contain(geometry.Point(position), moc, self.allowance)
             return self._with_cells(condition) if isinstance(condition, Expr) else condition
         column, order = stored
         return geometry.in_ranges(column, moc.at(order))
@@ -370,7 +406,24 @@ class _Lowering:
         return self._shape(first, "i"), self._shape(second, "j")
 
     def _shape(self, expr: Expr, variable: str = "i") -> Shape:
-        return geometry.shape_of(self._geometry(expr), variable)
+        shape = geometry.shape_of(self._geometry(expr), variable)
+        return self._drawn(shape.order, shape.shape) if isinstance(shape, geometry.Covered) else shape
+
+    def _drawn(self, order: int, shape: Shape | geometry.Covered) -> Shape:
+        """The cells of an order that a shape overlaps."""
+        if isinstance(shape, geometry.Covered):
+            shape = self._drawn(shape.order, shape.shape)
+        match shape:
+            case geometry.Moc():
+                return shape.of(order, whole=False)
+            case geometry.CellOf(finest, position) if order <= finest:
+                return geometry.CellOf(order, position)
+            case geometry.Circle() | geometry.Polygon() if (patch := geometry.patch_of(shape)) is not None:
+                return self.allowance.cover(order, patch)
+        raise UnsupportedError(
+            f"MOC of a {geometry.word_for(shape)} that hangs on the row is not offered: "
+            "MOC(order, POINT(...)) is."
+        )
 
     def _position(self, expr: Expr) -> geometry.Position:
         shape = self._shape(expr)
@@ -431,7 +484,7 @@ class _Lowering:
 
 _RELATIONS = {"contains": geometry.contains, "intersects": geometry.intersects}
 
-_MADE_OF_CELLS = (geometry.Moc, geometry.CellOf)
+_CELL_RELATIONS = {"contains": geometry.cells_contain, "intersects": geometry.cells_meet}
 
 _LOWERED = frozenset(["contains", "intersects", "distance", "coordinate", "area", "geometry_text", "healpix"])
 
@@ -454,35 +507,12 @@ def _unless(unknown: Sequence[Expr], value: Expr) -> Expr:
 # What is asked of a relation
 
 
-def _tables(source: core.Relation) -> Iterator[core.TableSource]:
-    if isinstance(source, core.TableSource):
-        yield source
-    elif isinstance(source, core.JoinSource):
-        yield from _tables(source.left)
-        yield from _tables(source.right)
-
-
 def _join_conditions(source: core.Relation) -> Iterator[Expr]:
     """Conditions that every row of FROM meets: those of inner joins that no outer join encloses."""
     if isinstance(source, core.JoinSource) and source.kind in ("inner", "cross"):
         yield from conjuncts(source.condition)
         yield from _join_conditions(source.left)
         yield from _join_conditions(source.right)
-
-
-def _restriction(known: Known, alias: str, table: Table, tables: Mapping[str, Table]) -> Restriction:
-    """What is known of the rows of a table."""
-    regions: tuple[Region, ...] = ()
-    if table.sky is not None:
-        place = _sky_place(alias, table)
-        regions = known.regions.get(place, ()) + crossmatch.surroundings(known.nears, place, tables)
-    intervals = {key.name: each for key, each in known.intervals.items() if _is_column(key, alias)}
-    members = {key.name: each for key, each in known.members.items() if _is_column(key, alias)}
-    return Restriction(regions, intervals, members)
-
-
-def _is_column(key: Key, alias: str) -> bool:
-    return key.relation == alias and key.part == 0
 
 
 def _sky_place(alias: str, table: Table) -> Place:
@@ -528,13 +558,9 @@ def _within(asked: Known, select: core.Select) -> Known:
     outputs = {item.name: item.expr for item in select.items}
 
     def inside(key: Key) -> Key | None:
-        expr = outputs.get(key.name)
-        if expr is None or (select.is_aggregate and expr not in select.group_by):
+        if select.is_aggregate and outputs.get(key.name) not in select.group_by:
             return None
-        if key.part and isinstance(expr, Op) and expr.name in ("point", "circle", "polygon"):
-            return key_of(expr.args[key.part - 1])
-        found = key_of(expr)
-        return replace(found, part=key.part) if found is not None and key.part else found
+        return source_of(key, outputs)
 
     intervals = {mine: each for key, each in asked.intervals.items() if (mine := inside(key)) is not None}
     members = {mine: each for key, each in asked.members.items() if (mine := inside(key)) is not None}

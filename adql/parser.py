@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from collections import deque
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from lark.exceptions import UnexpectedEOF
 
 from adql import ast
 from adql.errors import LimitError, ParseError
-from adql.lexer import Lexer
+from adql.lexer import Lexer, tokens
 from adql.limits import Limits
 from adql.types import Position
 from adql.words import FUNCTION_WORDS, RESERVED_WORDS, SYNTAX_WORDS
@@ -172,6 +174,9 @@ class _Builder(Transformer[Token, Any]):
     def derived_table(self, query: ast.Query, alias: ast.Identifier) -> ast.DerivedTable:
         return ast.DerivedTable(query, alias, position=query.position)
 
+    def derived_join(self, joined: ast.Source, alias: ast.Identifier) -> ast.DerivedTable:
+        return ast.DerivedTable(_all_of(joined), alias, position=joined.position)
+
     def same(self, inner: Any) -> Any:
         return inner
 
@@ -243,6 +248,9 @@ class _Builder(Transformer[Token, Any]):
     def exists(self, word: Token, query: ast.Query) -> ast.Exists:
         return ast.Exists(query, position=_at(word))
 
+    def exists_join(self, word: Token, joined: ast.Source) -> ast.Exists:
+        return ast.Exists(_all_of(joined), position=_at(word))
+
     def arithmetic(self, left: ast.Expression, operator: Token, right: ast.Expression) -> ast.Arithmetic:
         return ast.Arithmetic(str(operator), left, right, position=_at(operator))
 
@@ -252,8 +260,9 @@ class _Builder(Transformer[Token, Any]):
     def number(self, token: Token) -> ast.Number:
         return ast.Number(str(token), position=_at(token))
 
-    def string(self, token: Token) -> ast.String:
-        return ast.String(token[1:-1].replace("''", "'"), position=_at(token))
+    def string(self, *tokens: Token) -> ast.String:
+        value = "".join(token[1:-1].replace("''", "'") for token in tokens)
+        return ast.String(value, position=_at(tokens[0]))
 
     def null(self, token: Token) -> ast.Null:
         return ast.Null(position=_at(token))
@@ -264,14 +273,20 @@ class _Builder(Transformer[Token, Any]):
     def cast(self, word: Token, operand: ast.Expression, target: tuple[str, int | None]) -> ast.Cast:
         return ast.Cast(operand, *target, position=_at(word))
 
-    def cast_target(self, name: Token, second: Token | None, length: Token | None) -> tuple[str, int | None]:
-        target = name.upper() if second is None else f"{name.upper()} {second.upper()}"
+    def cast_target(
+        self, name: Token, second: Token | None, length: Token | None, scale: Token | None
+    ) -> tuple[str, int | None]:
+        written = name.upper() if second is None else f"{name.upper()} {second.upper()}"
+        target = "DOUBLE PRECISION" if written == "DOUBLE" else written
         if target not in CAST_TARGETS:
+            guess = f" Did you mean {_ALIKE_TYPES[target]}?" if target in _ALIKE_TYPES else ""
             raise ParseError(
-                f"{target} is not a type to cast to. Types are {', '.join(CAST_TARGETS)}.", _at(name)
+                f"{target} is not a type to cast to.{guess} Types are {', '.join(CAST_TARGETS)}.", _at(name)
             )
         if length is not None and target not in ("CHAR", "VARCHAR"):
             raise ParseError(f"{target} has no length.", _at(length))
+        if scale is not None:
+            raise ParseError(f"{target} has one length only.", _at(scale))
         if length is not None and not 0 < int(length) < 1 << 31:
             raise ParseError(f"{length} is not a length of a text.", _at(length))
         return target, None if length is None else int(length)
@@ -329,6 +344,23 @@ CAST_TARGETS = (
 )
 """ADQL 2.1 section 4.6.1."""
 
+_ALIKE_TYPES = {
+    **dict.fromkeys(("FLOAT", "DECIMAL", "NUMERIC", "NUMBER"), "DOUBLE PRECISION"),
+    **dict.fromkeys(("FLOAT4", "SINGLE"), "REAL"),
+    **dict.fromkeys(("INT", "INT4", "BOOLEAN"), "INTEGER"),
+    **dict.fromkeys(("LONG", "INT8"), "BIGINT"),
+    **dict.fromkeys(("SHORT", "INT2", "TINYINT"), "SMALLINT"),
+    **dict.fromkeys(("TEXT", "STRING", "CHARACTER", "CHARACTER VARYING"), "VARCHAR"),
+    **dict.fromkeys(("DATE", "TIME", "DATETIME"), "TIMESTAMP"),
+}
+"""Types of other languages -> what there is."""
+
+
+def _all_of(source: ast.Source) -> ast.Query:
+    """``SELECT * FROM source``: a join in parentheses that stands where a query may (ADQL 2.1, subquery)."""
+    star = ast.SelectItem(ast.Star(position=source.position), position=source.position)
+    return ast.Query(ast.Select((star,), source, position=source.position), position=source.position)
+
 
 def _kind(token: Token | None) -> str:
     return "INNER" if token is None else token.upper()
@@ -369,36 +401,46 @@ def _explained(fault: UnexpectedInput, text: str) -> ParseError:
     position = Position(len(lines), len(lines[-1].rstrip()) + 1)
     if not text.strip():
         return ParseError("The query is empty. A query begins with SELECT.", position, text)
-    expected = _expected(getattr(fault, "accepts", None) or getattr(fault, "expected", None) or set())
     assert isinstance(fault, UnexpectedToken | UnexpectedEOF)
-    return ParseError(f"The query ends too early. Expected {expected}.", position, text)
+    accepted = set(getattr(fault, "accepts", None) or getattr(fault, "expected", None) or ())
+    last = next(iter(deque(tokens(text), maxlen=1)), None)
+    if accepted == {"_LPAR"} and last is not None and last.upper() in FUNCTION_WORDS:
+        return ParseError(_needs_arguments(last), _at(last), text)
+    return ParseError(f"The query ends too early. Expected {_expected(accepted)}.", position, text)
 
 
 def _unexpected(fault: UnexpectedToken, text: str) -> ParseError:
     token, position = fault.token, _at(fault.token)
     accepted: set[str] = set(fault.accepts or fault.expected)
-    return ParseError(_sentence(token, _token_before(text, token), accepted), position, text)
+    before = _token_before(text, token)
+    if accepted == {"_LPAR"} and before is not None and before.upper() in FUNCTION_WORDS:
+        return ParseError(_needs_arguments(before), _at(before), text)
+    word = before.upper() if before is not None else ""
+    is_call = text[token.end_pos :].lstrip().startswith("(")
+    return ParseError(_sentence(token, word, accepted, is_call=is_call), position, text)
 
 
-def _token_before(text: str, token: Token) -> str:
-    words = text[: token.start_pos].split()
-    return words[-1].upper() if words else ""
+def _token_before(text: str, token: Token) -> Token | None:
+    before = takewhile(lambda other: other.start_pos != token.start_pos, tokens(text))
+    return next(iter(deque(before, maxlen=1)), None)
 
 
-def _sentence(token: Token, before: str, accepted: set[str]) -> str:
+def _sentence(token: Token, before: str, accepted: set[str], *, is_call: bool) -> str:
     word = token.upper()
+    if (before, word) in _TURNS:
+        return _TURNS[before, word]
     if "LIMIT" in (before, word) and token.type in ("INTEGER", "NAME"):
         return "ADQL has no LIMIT: write SELECT TOP n ... to limit the number of rows."
-    if word == "CROSS":
-        return "ADQL has no CROSS JOIN: separate the tables by a comma."
-    if word == "WITH":
-        return "WITH stands at the beginning of a query only, not in a subquery (ADQL 2.1 section 3.1.1)."
+    if word in _CURES and not (word in ("ANY", "SOME", "ALL") and not is_call):
+        return _CURES[word]
+    if token.type == "CONCAT" or (token.type in _OPERATORS and (before == "||" or "CONCAT" in accepted)):
+        return "|| joins texts, numbers, columns and what stands in parentheses: write (a + b) || c."
     if "_ON" in accepted and "_USING" in accepted and token.type != "NAME":
         return (
             f"Unexpected {_shown(token)}: a JOIN needs ON condition or USING (columns), or is a NATURAL JOIN."
         )
     if word in RESERVED_WORDS and "NAME" in accepted:
-        return _reserved(token, accepted)
+        return _reserved(token, accepted, is_call=is_call)
     if token.type == "NAME" and (guess := _syntax_word_like(word, accepted)):
         return f"Unexpected {_shown(token)}. Did you mean {guess}?"
     if before not in RESERVED_WORDS and (guess := _syntax_word_like(before, _AFTER_TABLE)):
@@ -406,7 +448,41 @@ def _sentence(token: Token, before: str, accepted: set[str]) -> str:
     return f"Unexpected {_shown(token)}. Expected {_expected(accepted)}."
 
 
-def _reserved(token: Token, accepted: set[str]) -> str:
+_OPERATORS = {"PLUS", "MINUS", "STAR", "SLASH"}
+
+_CURES = {
+    "CROSS": "ADQL has no CROSS JOIN: separate the tables by a comma.",
+    "WITH": "WITH stands at the beginning of a query only, not in a subquery (ADQL 2.1 section 3.1.1).",
+    "TRUE": "ADQL has no TRUE: compare with 1, or with 'true'.",
+    "FALSE": "ADQL has no FALSE: compare with 0, or with 'false'.",
+    "ANY": "ADQL has no ANY: use IN (SELECT ...) or EXISTS (SELECT ...).",
+    "SOME": "ADQL has no SOME: use IN (SELECT ...) or EXISTS (SELECT ...).",
+    "ALL": "ADQL has no comparison with ALL: use NOT EXISTS (SELECT ...).",
+    "FETCH": "ADQL has no FETCH: write SELECT TOP n ... to limit the number of rows.",
+    "NULLS": "ADQL has no NULLS FIRST: NULLs come last.",
+    **dict.fromkeys(
+        ("CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME"),
+        "ADQL does not know the present time: write the time as a text, '2004-03-26T22:15:00'.",
+    ),
+}
+"""A word that is not expected -> what to write instead."""
+
+_TURNS = {
+    ("=", "="): "== is not an operator of ADQL: write = to compare.",
+    ("<=", ">"): "<=> is not an operator of ADQL: write =, or IS NULL.",
+    ("=", "<"): "=< is not an operator of ADQL: write <=.",
+    ("=", ">"): "=> is not an operator of ADQL: write >=.",
+    ("<", ">"): "< > with a blank between is not an operator of ADQL: write <>.",
+    ("NOT", "NULL"): "Unexpected NULL. Did you mean IS NOT NULL?",
+    **{
+        (word, "DISTINCT"): f"{word} leaves doubles out of itself: write it without DISTINCT."
+        for word in ("UNION", "EXCEPT", "INTERSECT")
+    },
+}
+"""A token and one that cannot follow it -> what to write instead."""
+
+
+def _reserved(token: Token, accepted: set[str], *, is_call: bool) -> str:
     word = token.upper()
     if word in SYNTAX_WORDS and not accepted <= {"NAME", "DELIMITED"}:
         return f"Unexpected {_shown(token)}. Expected {_expected(accepted)}."
@@ -414,8 +490,17 @@ def _reserved(token: Token, accepted: set[str]) -> str:
     if word == "TIME":
         return f"TIME is a reserved word of ADQL: the TIME of an event is event_time here; elsewhere {cure}."
     if word in FUNCTION_WORDS:
-        return f"{word} is a function of ADQL and needs its arguments in parentheses; as a name, {cure}."
+        return _needs_arguments(token)
+    if is_call:
+        return f"ADQL has no function {word}, though the word is reserved."
     return f"{word} is a reserved word of ADQL and cannot be a name: {cure}."
+
+
+def _needs_arguments(token: Token) -> str:
+    return (
+        f"{token.upper()} is a function of ADQL and needs its arguments in parentheses; as a name, write it "
+        f'in double quotes, "{token}".'
+    )
 
 
 _AFTER_TABLE = {
@@ -452,5 +537,6 @@ def _expected(terminals: set[str]) -> str:
         words += [t for t in ("DISTINCT", "_TOP") if t in terminals]
     else:
         words = [_TERMINAL_WORDS.get(terminal, terminal) for terminal in sorted(terminals)]
+    words = [word for word in words if word != "RESERVED"]
     words = sorted({word.lstrip("_") for word in words}, key=lambda word: (word.isupper(), word))
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

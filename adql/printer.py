@@ -15,12 +15,12 @@ _LEVELS = {
     ast.Like: 4,
     ast.IsNull: 4,
     ast.Exists: 4,
-    ast.Sign: 7,
+    ast.Sign: 8,
 }
 """How tightly a node binds; what is not here is primary."""
 
-_ARITHMETIC = {"+": 5, "-": 5, "||": 5, "*": 6, "/": 6}
-_PRIMARY = 8
+_ARITHMETIC = {"||": 5, "+": 6, "-": 6, "*": 7, "/": 7}
+_PRIMARY = 9
 
 
 def to_adql(node: ast.Node) -> str:
@@ -70,6 +70,9 @@ def _expression(node: ast.Expression) -> str:
             return f"{name}({quantifier + ' ' if quantifier else ''}{_list(arguments)})"
         case ast.Sign(operator=operator, operand=operand):
             return f"{operator}{_within(operand, _PRIMARY)}"
+        case ast.Arithmetic(operator="||", left=left, right=right):
+            is_chain = isinstance(left, ast.Arithmetic) and left.operator == "||"
+            return f"{_within(left, 5 if is_chain else _PRIMARY)} || {_within(right, _PRIMARY)}"
         case ast.Arithmetic(operator=operator, left=left, right=right):
             level = _level(node)
             return f"{_within(left, level)} {operator} {_within(right, level + 1)}"

@@ -60,7 +60,11 @@ class Around:
     lat: str
     """Its column of declinations [deg], ICRS."""
     radius: float
-    """Greatest distance [deg]."""
+    """Greatest distance [deg], or what is added to that of each row."""
+    reach: str | None = None
+    """Its column of distances [deg], if each row has its own."""
+    among: Restriction | None = None
+    """What is known of those of its rows that count; None if nothing is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,33 @@ from adql.types import ColumnType
 
 
 @dataclass(frozen=True, slots=True)
+class CoordinateSystem:
+    """What positions refer to: COOSYS (VOTable 1.5 section 3.3)."""
+
+    system: str
+    """A word of the IVOA vocabulary refframe, such as ICRS, FK5 or GALACTIC."""
+    equinox: str | None = None
+    """As VOTable writes it, such as J2000; None where the system has its own."""
+    epoch: str | None = None
+    """When the positions hold, such as J2016.0."""
+
+
+ICRS = CoordinateSystem("ICRS")
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSystem:
+    """What times count by: TIMESYS (VOTable 1.4 section 3.4)."""
+
+    timescale: str
+    """A word of the IVOA vocabulary timescale, such as UTC or TT."""
+    refposition: str
+    """A word of the IVOA vocabulary refposition, such as TOPOCENTER."""
+    timeorigin: float | None = None
+    """Zero of the count as a Julian date [d]; None for calendar dates, which have theirs in themselves."""
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """A column of a table or of a result, as TAP_SCHEMA.columns and a VOTable FIELD describe it."""
 
@@ -24,6 +51,10 @@ class Column:
     principal: bool = False
     indexed: bool = False
     std: bool = False
+    coosys: CoordinateSystem | None = None
+    """Of a position or one of its coordinates; None for anything else, and where it is not known."""
+    timesys: TimeSystem | None = None
+    """Of a moment; None for anything else, and where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,15 @@ class BoundRelation:
     path: tuple[str, ...]
     """What may stand before a column: (alias,), or (schema, table) for a table without alias."""
     columns: tuple[NamedValue, ...]
+    is_delimited: bool = False
+    """True if its name stands in quotes, so that another may differ from it in case alone."""
+
+    def is_namesake(self, other: BoundRelation) -> bool:
+        """True if no qualifier could tell the two tables apart."""
+        if self.path == other.path:
+            return True
+        same = [name.lower() for name in self.path] == [name.lower() for name in other.path]
+        return same and not (self.is_delimited and other.is_delimited)
 
     def answers_to(self, qualifier: Sequence[Identifier]) -> bool:
         """True if the qualifier of a column names this table."""
@@ -45,6 +54,8 @@ class Scope:
     """What ``*`` gives; columns merged by NATURAL JOIN or USING come once, first (SQL92 section 7.5)."""
     parent: Scope | None = None
     """The query around a correlated subquery."""
+    outputs: frozenset[str] = frozenset()
+    """Aliases of the select list in lower case, which WHERE and HAVING do not know."""
 
     def resolve(self, reference: ColumnReference) -> Value:
         """The value of a column reference.
@@ -85,7 +96,11 @@ class Scope:
         return found[0].value if found else None
 
     def _answering(self, qualifier: Sequence[Identifier]) -> list[BoundRelation]:
-        return [relation for relation in self.relations if relation.answers_to(qualifier)]
+        found = [relation for relation in self.relations if relation.answers_to(qualifier)]
+        if len(found) < 2:
+            return found
+        exact = [relation for relation in found if relation.path[-1] == qualifier[-1].name]
+        return exact if len(exact) == 1 else found
 
     def _unknown(self, reference: ColumnReference) -> str:
         if reference.qualifier:
@@ -99,7 +114,16 @@ class Scope:
         else:
             names = [column.name for column in self.columns]
             where = " or ".join(".".join(relation.path) for relation in self.relations) or "this query"
-        return f'Unknown column "{reference.name.name}" in {where}.{suggestion(reference.name.name, names)}'
+        return f'Unknown column "{reference.name.name}" in {where}.{self._cure(reference, names)}'
+
+    def _cure(self, reference: ColumnReference, names: Sequence[str]) -> str:
+        name = reference.name
+        if not reference.qualifier and name.name.lower() in self.outputs:
+            return " It is the alias of an output, and not known here: write the expression itself."
+        guess = suggestion(name.name, names)
+        if name.delimited and not guess:
+            return f" If it is a text, write it in single quotes: '{name.name}'."
+        return guess
 
 
 def _matching(columns: Iterable[NamedValue], name: Identifier) -> list[NamedValue]:

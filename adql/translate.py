@@ -50,7 +50,7 @@ def translate(
     scan
         Chooses the files or partitions behind each table reference; without it tables go by their names.
     limits
-        Bounds on the size of the query.
+        Bounds on the size of the query and of what is computed of it.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def translate(
     try:
         query = parse(text, limits=limits)
         bound = bind(query, catalogue)
-        lowered = lower(bound.query, maxrec=maxrec)
+        lowered = lower(bound.query, maxrec=maxrec, limits=limits)
         return Statement(dialect.render(lowered, scan=scan), lowered.columns, bound.tables)
     except AdqlError as fault:
         fault.text = text

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from adql import units
 from adql.core import Expr, Literal, Op, constant
-from adql.schema import Column
+from adql.schema import Column, CoordinateSystem, TimeSystem
 from adql.types import DOUBLE, INT, LONG, STRING, UNICODE, ColumnType
 
 LOST = "unit and UCD are not known for sure"
@@ -29,6 +29,8 @@ class Value:
     """The type to declare, where it says more than the expression's (a fixed length)."""
     is_lost: bool = False
     """True if it has a unit, but none that could be told: what is computed from it has none either."""
+    coosys: CoordinateSystem | None = None
+    timesys: TimeSystem | None = None
     outline: Expr | None = None
     """For a column that holds a region as text: the same region as a geometry."""
 
@@ -41,7 +43,11 @@ class Value:
         description = self.description
         if self.is_lost and LOST not in description:
             description = f"{description} ({LOST})" if description else LOST
-        return Column(name, self.xml_type or self.type, description, self.unit, self.ucd, self.utype)
+        type_ = self.xml_type or self.type
+        timesys = None if type_.is_text else self.timesys
+        return Column(
+            name, type_, description, self.unit, self.ucd, self.utype, coosys=self.coosys, timesys=timesys
+        )
 
 
 def from_column(expr: Expr, column: Column) -> Value:
@@ -55,6 +61,8 @@ def from_column(expr: Expr, column: Column) -> Value:
         column.utype,
         column.type,
         LOST in column.description,
+        column.coosys,
+        column.timesys,
     )
 
 
@@ -120,16 +128,33 @@ def _quantity(ucd: str | None) -> list[str]:
 
 def sum_of(left: Value, right: Value, expr: Expr, *, is_difference: bool = False) -> Value:
     """``left + right`` or ``left - right``: the unit is kept where both have the same."""
+    coosys, timesys = _system_of_sum(left, right, is_difference=is_difference)
     if _is_bare(left) or _is_bare(right):
         known = right if _is_bare(left) else left
-        return Value(expr, unit=known.unit, ucd=computed(known.ucd))
+        return Value(expr, unit=known.unit, ucd=computed(known.ucd), coosys=coosys, timesys=timesys)
     if left.is_lost or right.is_lost or not units.same(left.unit, right.unit):
         word = "difference" if is_difference else "sum"
         return Value(expr, description=_mixed(word, left, right), is_lost=True)
-    if is_difference:
+    if is_difference and left.timesys is not None and right.timesys is not None:
+        if left.timesys != right.timesys:
+            return Value(expr, description=_mixed_systems("Difference", (left, right)), is_lost=True)
+        ucd: str | None = "time.duration"
+    elif is_difference:
         alike = _quantity(left.ucd) == _quantity(right.ucd)
-        return Value(expr, unit=left.unit, ucd=statistic(left.ucd, "arith.diff") if alike else None)
-    return Value(expr, unit=left.unit, ucd=computed(left.ucd) if left.ucd == right.ucd else None)
+        ucd = statistic(left.ucd, "arith.diff") if alike else None
+    else:
+        ucd = computed(left.ucd) if left.ucd == right.ucd else None
+    return Value(expr, unit=left.unit, ucd=ucd, coosys=coosys, timesys=timesys)
+
+
+def _system_of_sum(
+    left: Value, right: Value, *, is_difference: bool
+) -> tuple[CoordinateSystem | None, TimeSystem | None]:
+    """A position or a moment stays one where something that is none is added to it, or taken from it."""
+    told = [value for value in (left, right) if value.coosys or value.timesys]
+    if len(told) != 1 or (is_difference and told[0] is right):
+        return None, None
+    return told[0].coosys, told[0].timesys
 
 
 def product_of(left: Value, right: Value, expr: Expr, *, power: int) -> Value:
@@ -174,6 +199,8 @@ def merged(values: Sequence[Value], expr: Expr) -> Value:
         unit = None
         mixed = ", ".join(sorted({_told(value) for value in told}))
         description = f"{description or 'Values'} (in {mixed}: {LOST})"
+    elif len({value.coosys for value in told if value.coosys}) > 1 or len(_zeros(told)) > 1:
+        description = _mixed_systems(description or "Values", told)
     return Value(
         expr,
         first.name,
@@ -182,6 +209,8 @@ def merged(values: Sequence[Value], expr: Expr) -> Value:
         first.ucd if all(value.ucd == first.ucd for value in rest) else None,
         first.utype if all(value.utype == first.utype for value in rest) else None,
         is_lost=is_lost,
+        coosys=first.coosys if all(value.coosys == first.coosys for value in rest) else None,
+        timesys=first.timesys if all(value.timesys == first.timesys for value in rest) else None,
     )
 
 
@@ -197,6 +226,17 @@ def _is_constant(value: Value) -> bool:
 
 def _mixed(word: str, left: Value, right: Value) -> str:
     return f"{word.capitalize()} of values in {_told(left)} and {_told(right)}: {LOST}"
+
+
+def _mixed_systems(words: str, values: Sequence[Value]) -> str:
+    """What to say of values that count in systems that differ."""
+    frames = sorted({value.coosys.system for value in values if value.coosys})
+    shown = "in " + " and ".join(frames) if len(frames) > 1 else "times of unlike scales or zeros"
+    return f"{words} ({shown})"
+
+
+def _zeros(values: Sequence[Value]) -> set[TimeSystem]:
+    return {value.timesys for value in values if value.timesys}
 
 
 def _lost(*values: Value) -> str:

@@ -85,6 +85,8 @@ class Config(BaseSettings):
     """Memory of the embedded engine, all queries together, such as 2GiB."""
     scratch_limit: ByteSize = Field(default=ByteSize(8 * _GiB), ge=0)
     """Disk space for sorts and groups that do not fit in memory, all queries together; 0 for none."""
+    spool_limit: ByteSize = Field(default=ByteSize(8 * _GiB), ge=0)
+    """Disk space for results whose rows are counted before they are sent (FITS), all queries together."""
     threads: Annotated[int, Field(ge=1, le=1024)] = Field(default_factory=_processors)
     """Threads of the embedded engine, all queries together."""
     light_slots: Annotated[int, Field(ge=1, le=1024)] = 8
@@ -95,6 +97,10 @@ class Config(BaseSettings):
     """Queries that read much and may run at a time; each uses every thread, so that more gain nothing."""
     light_bytes: ByteSize = Field(default=ByteSize(64 * _MiB), ge=0)
     """A query that has at most these bytes of files to read is a light one."""
+    light_seconds: Annotated[float, Field(gt=0)] = 1.0
+    """Time after which a light query that works still counts as a heavy one [s]."""
+    heavy_niceness: Annotated[int, Field(ge=0, le=19)] = 10
+    """How much heavy queries yield to light ones: niceness of their threads, on Linux."""
     queue_length: Annotated[int, Field(ge=0)] = 64
     """Queries that may wait for a slot of either kind; more are told to come back later."""
     open_queries: Annotated[int, Field(ge=1)] = 256
@@ -110,6 +116,8 @@ class Config(BaseSettings):
     """Time from the first to the last byte of a synchronous result, however slow the client reads [s]."""
     query_length: Annotated[int, Field(ge=100)] = 200_000
     """Most characters of a query."""
+    request_timeout: Annotated[float, Field(gt=0)] = 300.0
+    """Time in which the body of a request must have come, uploaded tables included [s]."""
     request_bytes: ByteSize = Field(default=ByteSize(8 * _MiB), ge=1024)
     """Most bytes of the body of a request, uploaded tables apart."""
 
@@ -156,7 +164,7 @@ class Config(BaseSettings):
     job_bytes: ByteSize = Field(default=ByteSize(8 * _GiB), ge=1024)
     """Most bytes of the results of one job."""
     jobs_bytes: ByteSize = Field(default=ByteSize(64 * _GiB), ge=1024)
-    """Most bytes of the results of all jobs together."""
+    """Most bytes of the results and uploaded tables of all jobs together."""
 
     @field_validator("home", "dl3")
     @classmethod

@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, BinaryIO, cast
 from urllib.parse import parse_qsl
 
+import anyio
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from app.config import Config
-from app.errors import RequestTooLarge, UsageError
+from app.errors import RequestTimeout, RequestTooLarge, UsageError
 from app.factory import Service
-from app.multipart import read_multipart
+from app.multipart import charset_of, read_multipart
 from app.services.parameters import Parameters, SentFile
 
 _MOST_PARAMETERS = 10_000
@@ -74,15 +75,50 @@ async def _spool(request: Request, body: tempfile.SpooledTemporaryFile[bytes], c
     if _kind(request.headers) == _MULTIPART:
         limit += int(config.upload_bytes)
     size = 0
-    async for chunk in request.stream():
+    async for chunk in body_of(request, limit=limit, seconds=config.request_timeout):
         size += len(chunk)
-        if size > limit:
-            raise RequestTooLarge(f"The body of the request is larger than the {limit:,} bytes allowed.")
         if size > _IN_MEMORY:
             await run_in_threadpool(body.write, chunk)
         else:
             body.write(chunk)
     body.seek(0)
+
+
+async def body_of(request: Request, *, limit: int, seconds: float) -> AsyncIterator[bytes]:
+    """The body of a request in chunks.
+
+    Parameters
+    ----------
+    request
+        The request.
+    limit
+        Most bytes.
+    seconds
+        Time in which all of it must have come [s].
+
+    Raises
+    ------
+    RequestTooLarge, RequestTimeout
+        Raised if it is beyond one of them.
+    """
+    size = 0
+    until = anyio.current_time() + seconds
+    chunks = request.stream()
+    while True:
+        try:
+            with anyio.fail_after(until - anyio.current_time()):
+                chunk = await anext(chunks, None)
+        except TimeoutError as error:
+            raise RequestTimeout(
+                f"The body of the request has not come within {seconds:g} s: {size:,} bytes of it have.",
+                hint="Send less, or from nearer by; a large table may be named by its URL.",
+            ) from error
+        if chunk is None:
+            return
+        size += len(chunk)
+        if size > limit:
+            raise RequestTooLarge(f"The body of the request is larger than the {limit:,} bytes allowed.")
+        yield chunk
 
 
 def _kind(headers: Mapping[str, str]) -> str:
@@ -99,20 +135,26 @@ def _form(
         return read_multipart(body, content_type, most_parts=_MOST_PARAMETERS, most_bytes=most)
     content = body.read()
     if kind == _FORM or not content.strip():
-        return _pairs(content), []
+        return _pairs(content, charset_of(content_type)), []
     raise UsageError(
         f'The body of the request is of type "{content_type[:80] or "(none)"}"; '
         f"it is to be {_FORM} or {_MULTIPART}."
     )
 
 
-def _pairs(encoded: bytes) -> list[tuple[str, str]]:
+def _pairs(encoded: bytes, charset: str = "utf-8") -> list[tuple[str, str]]:
     try:
         return parse_qsl(
-            encoded.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
+            encoded.decode(charset),
+            keep_blank_values=True,
+            encoding=charset,
+            errors="strict",
+            max_num_fields=_MOST_PARAMETERS,
         )
     except UnicodeDecodeError as error:
-        raise UsageError("A parameter is not valid UTF-8, percent-encoded; send it so.") from error
+        raise UsageError(
+            f"A parameter is not valid {charset.upper()}, percent-encoded; send it so."
+        ) from error
     except ValueError as error:
         raise _too_many() from error
 

@@ -5,6 +5,7 @@
     ServiceError                a request could not be served
     +-- UsageError              the request is wrong: a parameter, a format, a value
     |   +-- RequestTooLarge     more bytes or parameters than the service takes
+    |   +-- RequestTimeout      the client sends its request too slowly
     |   +-- JobNotFound         there is no such job, or no such part of it
     |   +-- JobConflict         the phase of the job forbids it
     |   +-- UploadError         an uploaded table cannot be had or read
@@ -52,6 +53,10 @@ class UsageError(ServiceError):
 
 class RequestTooLarge(UsageError):
     """More bytes or parameters than the service takes."""
+
+
+class RequestTimeout(UsageError):
+    """The client sends its request too slowly."""
 
 
 class UploadError(UsageError):

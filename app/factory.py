@@ -17,7 +17,7 @@ from app.faults import explain_failure
 from app.services.bundle_jobs import BUNDLE, BundleWork
 from app.services.bundles import Bundles
 from app.services.images import Images
-from app.services.jobs import TAP, QueryWork
+from app.services.jobs import ACCUMULATING, TAP, QueryWork, ResultsOfJobs
 from app.services.query import Queries
 from app.uws import JobFiles, Jobs, JobStore, Limits, PhaseWatch, Presence, Runner, Terms, Work
 
@@ -85,7 +85,9 @@ def make_service(config: Config) -> Service:
         queries = Queries(engine, config)
         shelf = Shelf(config)
         bundles = Bundles(queries, shelf)
-        jobs = make_jobs(config, {TAP: QueryWork(queries), BUNDLE: BundleWork(bundles)})
+        files = JobFiles(config.jobs)
+        jobs = make_jobs(config, files, {TAP: QueryWork(queries, files), BUNDLE: BundleWork(bundles)})
+        queries.uploads.results = ResultsOfJobs(jobs)
     except BaseException:
         engine.close()
         raise
@@ -94,13 +96,15 @@ def make_service(config: Config) -> Service:
     return Service(config, engine, queries, jobs, shelf, bundles, images, threads)
 
 
-def make_jobs(config: Config, works: Mapping[str, Work]) -> Jobs:
+def make_jobs(config: Config, files: JobFiles, works: Mapping[str, Work]) -> Jobs:
     """The jobs of the service, not yet running.
 
     Parameters
     ----------
     config
         The settings.
+    files
+        What the jobs have and make.
     works
         Kind of job -> what is done for it.
 
@@ -110,7 +114,6 @@ def make_jobs(config: Config, works: Mapping[str, Work]) -> Jobs:
         Raised if their database cannot be opened.
     """
     store = JobStore(config.jobs_url or f"sqlite:///{config.state / 'jobs.sqlite'}")
-    files = JobFiles(config.jobs)
     watch = PhaseWatch(store.phases, threads=anyio.CapacityLimiter(_REQUESTS))
     limits = Limits(
         slots=config.job_slots,
@@ -127,6 +130,10 @@ def make_jobs(config: Config, works: Mapping[str, Work]) -> Jobs:
         per_client=config.jobs_per_client,
         characters=config.query_length + _OTHER_PARAMETERS,
         wait=config.job_wait,
+        inputs=config.upload_tables,
+        input_bytes=config.upload_bytes + config.request_bytes,
+        stored_bytes=config.jobs_bytes,
+        accumulating=ACCUMULATING,
     )
     runner = Runner(
         store,

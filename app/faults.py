@@ -19,6 +19,7 @@ from app.errors import (
     QueryFailed,
     QueryQueueFull,
     QueryTimeout,
+    RequestTimeout,
     RequestTooLarge,
     ServiceError,
     TooManyJobs,
@@ -34,6 +35,7 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (LimitError, 413),
     (AdqlError, 400),
     (RequestTooLarge, 413),
+    (RequestTimeout, 408),
     (JobNotFound, 404),
     (FileNotThere, 404),
     (FileForbidden, 403),
@@ -63,6 +65,8 @@ class Fault:
     """HTTP status."""
     message: str
     """One sentence or several."""
+    code: str
+    """What kind it is, for programs: the name of the exception's class."""
     hint: str | None = None
     line: int | None = None
     """Place in the query, from 1."""
@@ -95,10 +99,10 @@ def explain(error: Exception, request_id: str) -> Fault:
     if isinstance(error, AdqlError):
         return _explain_adql(error, status)
     if isinstance(error, ServiceError):
-        return Fault(status, error.message, hint=error.hint, retry_after=_retry_after(error, status))
-    return Fault(
-        status, "The service failed; this is its own fault.", hint=f"Tell its operator: request {request_id}."
-    )
+        code, retry_after = type(error).__name__, _retry_after(error, status)
+        return Fault(status, error.message, code, hint=error.hint, retry_after=retry_after)
+    hint = f"Tell its operator: request {request_id}."
+    return Fault(status, "The service failed; this is its own fault.", "InternalError", hint=hint)
 
 
 def _explain_adql(error: AdqlError, status: int) -> Fault:
@@ -106,6 +110,7 @@ def _explain_adql(error: AdqlError, status: int) -> Fault:
     return Fault(
         status,
         error.message,
+        type(error).__name__,
         line=position.line if position else None,
         column=position.column if position else None,
         excerpt=error.excerpt(),
@@ -150,12 +155,20 @@ def document(fault: Fault, *, accept: str = "") -> tuple[bytes, str]:
             "title": fault.message,
             "status": fault.status,
             "detail": fault.text,
+            "code": fault.code,
             "hint": fault.hint,
             "line": fault.line,
             "column": fault.column,
+            "retry_after": fault.retry_after,
         }
         kept = {name: value for name, value in problem.items() if value is not None}
         return json.dumps(kept).encode(), _PROBLEM
-    facts = {"error_line": fault.line, "error_column": fault.column, "error_hint": fault.hint}
+    facts = {
+        "error_code": fault.code,
+        "error_line": fault.line,
+        "error_column": fault.column,
+        "error_hint": fault.hint,
+        "error_retry_after": fault.retry_after,
+    }
     infos = tuple(Info(name, str(value)) for name, value in facts.items() if value is not None)
     return error_document(fault.text, Provenance(infos)), "application/x-votable+xml"

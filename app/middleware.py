@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.errors import RequestTimeout
 from app.faults import document, explain
 
 LOG = logging.getLogger("gammahub.access")
@@ -25,6 +26,10 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="-")
 _SLASHES = re.compile("/{2,}")
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
+
+
+_NOTHING_ACTIVE = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""What a page may do that does not say so itself, such as a result as HTML."""
 
 
 class PlainPaths:
@@ -104,7 +109,7 @@ def _first(headers: Headers, name: str) -> str:
 
 
 class Journal:
-    """Names each request, says who we are, and logs how it ended."""
+    """Names each request, says who we are and how not to take an answer, and logs how it ended."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -127,6 +132,9 @@ class Journal:
                 headers = MutableHeaders(scope=message)
                 headers["server"] = self._server
                 headers["x-request-id"] = request_id
+                headers["x-content-type-options"] = "nosniff"
+                if headers.get("content-type", "").startswith("text/html"):
+                    headers.setdefault("content-security-policy", _NOTHING_ACTIVE)
             elif message["type"] == "http.response.body":
                 size += len(message.get("body", b""))
             await send(message)
@@ -186,5 +194,10 @@ class FaultTeller:
 def _response_to(error: Exception, headers: Headers) -> Response:
     fault = explain(error, REQUEST_ID.get())
     content, media_type = document(fault, accept=headers.get("accept", ""))
-    extra = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
+    extra = {"vary": "Accept", "cache-control": "no-store"}
+    if fault.retry_after is not None:
+        extra["retry-after"] = str(fault.retry_after)
+    if isinstance(error, RequestTimeout):
+        # The rest of the body may still come; it is not read.
+        extra["connection"] = "close"
     return Response(content, fault.status, headers=extra, media_type=media_type)

@@ -29,6 +29,21 @@ _DECODERS: dict[str, Callable[[Any], _Sink]] = {
 }
 
 
+_CHARSETS = {
+    "": "utf-8",
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "us-ascii": "utf-8",
+    "ascii": "utf-8",
+    "iso-8859-1": "iso-8859-1",
+    "latin1": "iso-8859-1",
+    "iso-8859-15": "iso-8859-15",
+    "windows-1252": "cp1252",
+    "cp1252": "cp1252",
+}
+"""Name of a charset -> the codec for it. Python knows many more, some of them slow or surprising."""
+
+
 def read_multipart(
     body: BinaryIO, content_type: str, *, most_parts: int, most_bytes: int
 ) -> tuple[list[tuple[str, str]], list[SentFile]]:
@@ -123,7 +138,7 @@ class _Part:
         """Name and value."""
         with self.content:
             self.content.seek(0)
-            return _text(self._name), _text(self.content.read())
+            return _text(self._name), _text(self.content.read(), charset_of(self._media_type))
 
 
 class _Form:
@@ -198,8 +213,26 @@ class _Form:
         self._part = None
 
 
-def _text(value: bytes) -> str:
+def charset_of(content_type: str) -> str:
+    """The charset that a Content-Type names; UTF-8, if it names none.
+
+    Raises
+    ------
+    UsageError
+        Raised if it is none of those that are read.
+    """
+    _, options = parse_options_header(content_type)
+    named = options.get(b"charset", b"").decode("latin-1").strip().lower()
+    charset = _CHARSETS.get(named)
+    if charset is None:
+        raise UsageError(f'The charset "{named[:40]}" is not read here; send UTF-8.')
+    return charset
+
+
+def _text(value: bytes, charset: str = "utf-8") -> str:
     try:
-        return value.decode("utf-8")
+        return value.decode(charset)
     except UnicodeDecodeError as error:
-        raise UsageError("A part of the multipart form is not valid UTF-8; send it so.") from error
+        raise UsageError(
+            f"A part of the multipart form is not valid {charset.upper()}; send it so."
+        ) from error

@@ -4,6 +4,7 @@ from vosi.availability import availability_document
 from vosi.capabilities import capabilities_document
 from vosi.catalogue import load_catalogue, taken_names
 from vosi.errors import CatalogueError
+from vosi.examples import Example, examples_document, load_examples
 from vosi.service import (
     DataModel,
     Language,
@@ -19,6 +20,7 @@ from vosi.tap_schema import tap_schema_rows
 __all__ = [
     "CatalogueError",
     "DataModel",
+    "Example",
     "Language",
     "Limit",
     "OutputFormat",
@@ -27,7 +29,9 @@ __all__ = [
     "adql_language",
     "availability_document",
     "capabilities_document",
+    "examples_document",
     "load_catalogue",
+    "load_examples",
     "sited",
     "table_document",
     "tables_document",

@@ -20,7 +20,7 @@ from vo_models.tapregext.models import (
 from vo_models.tapregext.models import Language as LanguageModel
 from vo_models.tapregext.models import OutputFormat as OutputFormatModel
 from vo_models.vodataservice.models import ParamHTTP
-from vo_models.voresource.models import AccessURL, Capability
+from vo_models.voresource.models import AccessURL, Capability, WebBrowser
 from vo_models.vosi.capabilities.models import VOSICapabilities
 
 from adql import Feature
@@ -33,6 +33,7 @@ VOSI_ENDPOINTS = {
     "ivo://ivoa.net/std/VOSI#tables-1.1": "tables",
 }
 """Standard identifier -> path below that of TAP (VOSI 1.1 section 4, TAP 1.1 section 2)."""
+_EXAMPLES = "ivo://ivoa.net/std/DALI#examples"
 
 
 def capabilities_document(description: ServiceDescription) -> bytes:
@@ -54,7 +55,10 @@ def capabilities_document(description: ServiceDescription) -> bytes:
         )
         for standard_id, path in description.endpoints
     ]
-    model = VOSICapabilities(capability=[_table_access(description), *endpoints])
+    # A page for people is declared as such (DALI 1.1 section 2.3, TAP 1.1 section 2.4.3).
+    url = AccessURL(value=AnyUrl(f"{description.tap_url}/examples"), use="full")
+    examples = Capability(standard_id=AnyUrl(_EXAMPLES), interface=[WebBrowser(access_url=[url])])
+    model = VOSICapabilities(capability=[_table_access(description), *endpoints, examples])
     document = model.to_xml(skip_empty=True, encoding="UTF-8", xml_declaration=True)
     return document.encode() if isinstance(document, str) else document
 
@@ -66,7 +70,7 @@ def _endpoint(url: str, *, use: Literal["full", "base"] = "full") -> ParamHTTP:
 def _table_access(description: ServiceDescription) -> TableAccess:
     access_url = AccessURL(value=AnyUrl(description.tap_url), use="base")
     return TableAccess(
-        description=xml_token(description.description) or None,
+        description=xml_token(f"{description.description} {description.upload_description}") or None,
         interface=[ParamHTTP(role="std", version="1.1", access_url=[access_url])],
         data_model=[DataModelType(value=m.name, ivo_id=m.ivo_id) for m in description.data_models],
         language=[_language(language) for language in description.languages],

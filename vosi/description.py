@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from adql import Column, ColumnType, ForeignKey, Schema, SkyIndex, Table
+from adql import Column, ColumnType, CoordinateSystem, ForeignKey, Schema, SkyIndex, Table, TimeSystem
+from adql.frames import FRAMES
 from adql.types import CIRCLE, POINT, POLYGON, STRING, TIMESTAMP, UNICODE
 from vosi.errors import CatalogueError
 
@@ -25,6 +26,12 @@ NAMED_TYPES = {
     "polygon": POLYGON,
 }
 """Words for a datatype, an arraysize and an xtype together."""
+
+TIME_SYSTEMS = {
+    "mjd": TimeSystem("UTC", "TOPOCENTER", 2400000.5),
+    "calendar": TimeSystem("UTC", "TOPOCENTER"),
+}
+"""Words for what the times of our tables count by: all are UTC at the telescope."""
 
 DATATYPES = ("boolean", "unsignedByte", "short", "int", "long", "float", "double", "char", "unicodeChar")
 """VOTable 1.5 section 2.1, without bit and the complex ones, which no engine of ours has."""
@@ -52,6 +59,33 @@ def read_type(notation: object) -> ColumnType:
     return ColumnType(match["datatype"], match["arraysize"])
 
 
+def read_coosys(word: object) -> CoordinateSystem:
+    """The coordinate system that a word of the YAML files means, such as ``ICRS``.
+
+    Raises
+    ------
+    ValueError
+        Raised if it is no frame that positions can be transformed to.
+    """
+    if word not in FRAMES:
+        raise ValueError(f'"{word}" is not a coordinate system; it is one of {", ".join(FRAMES)}')
+    return CoordinateSystem(str(word))
+
+
+def read_timesys(word: object) -> TimeSystem:
+    """The time system that a word of the YAML files means: ``mjd`` or ``calendar``.
+
+    Raises
+    ------
+    ValueError
+        Raised if it is none of :data:`TIME_SYSTEMS`.
+    """
+    system = TIME_SYSTEMS.get(str(word))
+    if system is None:
+        raise ValueError(f'"{word}" is not a time system; it is one of {", ".join(TIME_SYSTEMS)}')
+    return system
+
+
 def _one_paragraph(text: object) -> object:
     return " ".join(text.split()) if isinstance(text, str) else text
 
@@ -60,6 +94,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length
 Sentence = Annotated[str, BeforeValidator(_one_paragraph), StringConstraints(min_length=1)]
 Flag = Literal[0, 1]
 ReadType = Annotated[ColumnType, BeforeValidator(read_type)]
+ReadCoosys = Annotated[CoordinateSystem, BeforeValidator(read_coosys)]
+ReadTimesys = Annotated[TimeSystem, BeforeValidator(read_timesys)]
 
 
 class _Described(BaseModel):
@@ -80,6 +116,8 @@ class ColumnDescription(_Described):
     std: Flag = 0
     delimited: Flag = 0
     """1 where a standard gives a name that ADQL reserves."""
+    coosys: ReadCoosys | None = None
+    timesys: ReadTimesys | None = None
 
     def to_column(self) -> Column:
         """The same in the catalogue's noun."""
@@ -93,6 +131,8 @@ class ColumnDescription(_Described):
             principal=bool(self.principal),
             indexed=bool(self.indexed),
             std=bool(self.std),
+            coosys=self.coosys,
+            timesys=self.timesys,
         )
 
 
@@ -181,6 +221,17 @@ class _Loader(yaml.CSafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def read_yaml(path: Path) -> Any:
+    """What a YAML file holds.
+
+    Raises
+    ------
+    yaml.YAMLError
+        Raised if it is not YAML, or gives a key twice.
+    """
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a safe one)
+
+
 def read_description(path: Path) -> SchemaDescription:
     """The schema that a YAML file describes, its form checked.
 
@@ -190,7 +241,7 @@ def read_description(path: Path) -> SchemaDescription:
         Raised if the file is not YAML or not of the form of :class:`SchemaDescription`.
     """
     try:
-        document: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a safe one)
+        document = read_yaml(path)
         return SchemaDescription.model_validate(document)
     except yaml.YAMLError as error:
         raise CatalogueError(f"{path.name}: not YAML: {error}") from error

@@ -9,6 +9,7 @@ from itertools import count
 
 from adql import core
 from adql.core import Expr, Literal, Op
+from adql.dialects.precedence import AND, ATOM, LEVELS, OPEN, OR, PREDICATE, SUM, bare, slots
 from adql.errors import UnsupportedError
 from adql.pruning import Scan
 from adql.schema import Table
@@ -39,6 +40,10 @@ class Dialect:
     is_full: bool = True
     """False for an engine that sorts by selected columns only, knows HAVING with GROUP BY only and joins from
     left to right only."""
+    prepare: Callable[[core.Query], core.Query] | None = None
+    """Says a query by other words, where the engine lacks some."""
+    most_rows: int = 2**31 - 1
+    """Greatest sum of LIMIT and OFFSET."""
 
     def render(self, query: core.Query, *, scan: Scan | None = None) -> str:
         """The SQL of a query, one SELECT.
@@ -48,7 +53,7 @@ class Dialect:
         UnsupportedError
             Raised for an operation that this engine cannot do, by its name.
         """
-        return _Writer(self, scan).query(query)
+        return _Writer(self, scan).query(self.prepare(query) if self.prepare else query)
 
     def identifier(self, name: str) -> str:
         """A quoted name."""
@@ -102,15 +107,18 @@ class _Writer:
         inner = f"({self._body(query.body, query.hidden)}) AS {self._name(f'q{next(self._numbers)}')}"
         if self.dialect.is_full:
             return f"SELECT {names} FROM {inner} ORDER BY {order}"
-        sorted_ = f"SELECT * FROM {inner} ORDER BY {order}{self._limit(query) or f' LIMIT {_MOST}'}"
+        cut = self._limit(query) or f" LIMIT {self.dialect.most_rows}"
+        sorted_ = f"SELECT * FROM {inner} ORDER BY {order}{cut}"
         return f"SELECT {names} FROM ({sorted_}) AS {self._name(f'q{next(self._numbers)}')}"
 
     def _limit(self, query: core.Query) -> str:
         if query.limit is None and query.offset is None:
             return ""
-        limit = query.limit if query.limit is not None else _MOST - (query.offset or 0)
-        offset = f" OFFSET {query.offset}" if query.offset else ""
-        return f" LIMIT {limit}{offset}"
+        most, offset = self.dialect.most_rows, query.offset or 0
+        if offset > most:
+            raise UnsupportedError(f"An OFFSET above {most} is not offered on {self.dialect.name}.")
+        limit = most - offset if query.limit is None else min(query.limit, most - offset)
+        return f" LIMIT {limit}" + (f" OFFSET {offset}" if offset else "")
 
     def _body(self, body: core.Body, hidden: tuple[core.Item, ...]) -> str:
         if isinstance(body, core.SetOperation):
@@ -130,7 +138,7 @@ class _Writer:
         if select.having is not None and not select.group_by and not self.dialect.is_full:
             return self._select_having(select, hidden)
         items = ", ".join(
-            f"{self.expr(item.expr)} AS {self._name(item.name)}" for item in select.items + hidden
+            f"{self.expr(item.expr, OPEN)} AS {self._name(item.name)}" for item in select.items + hidden
         )
         words = [
             "SELECT DISTINCT" if select.distinct else "SELECT",
@@ -139,11 +147,11 @@ class _Writer:
             self._source(select.source),
         ]
         if select.where is not None:
-            words += ["WHERE", self.expr(select.where)]
+            words += ["WHERE", self.expr(select.where, OPEN)]
         if select.group_by:
-            words += ["GROUP BY", ", ".join(self.expr(term) for term in select.group_by)]
+            words += ["GROUP BY", ", ".join(self.expr(term, OPEN) for term in select.group_by)]
         if select.having is not None:
-            words += ["HAVING", self.expr(select.having)]
+            words += ["HAVING", self.expr(select.having, OPEN)]
         return " ".join(words)
 
     def _select_having(self, select: core.Select, hidden: tuple[core.Item, ...]) -> str:
@@ -193,11 +201,18 @@ class _Writer:
             right = f"({right})"
         if join.condition is None:
             return f"{left} CROSS JOIN {right}"
-        return f"{left} {_JOINS[join.kind]} {right} ON {self.expr(join.condition)}"
+        return f"{left} {_JOINS[join.kind]} {right} ON {self.expr(join.condition, OPEN)}"
 
     # Expressions
 
-    def expr(self, expr: Expr) -> str:
+    def expr(self, expr: Expr, held: int = ATOM) -> str:
+        """The SQL of an expression, in brackets where it needs them.
+
+        Parameters
+        ----------
+        held
+            How tightly the place where it stands holds it, see :mod:`adql.dialects.precedence`.
+        """
         match expr:
             case Literal():
                 return self._literal(expr)
@@ -206,13 +221,16 @@ class _Writer:
             case core.Local(name=name):
                 return self._name(name)
             case Op(name="and" | "or" as word, args=args):
-                return "(" + f" {word.upper()} ".join(self.expr(arg) for arg in args) + ")"
+                level = OR if word == "or" else AND
+                joined = f" {word.upper()} ".join(self.expr(arg, level + 1) for arg in args)
+                return bare(f"({joined})", level, held)
             case Op(name="in", args=args):
-                return f"({self.expr(args[0])} IN ({', '.join(self.expr(arg) for arg in args[1:])}))"
+                members = ", ".join(self.expr(arg, OPEN) for arg in args[1:])
+                return bare(f"({self.expr(args[0], SUM)} IN ({members}))", PREDICATE, held)
             case Op(name="case", args=args):
                 return self._case(args)
             case Op():
-                return self._operation(expr)
+                return self._operation(expr, held)
             case core.Aggregate():
                 return self._aggregate(expr)
             case core.ScalarQuery(query=query):
@@ -241,13 +259,12 @@ class _Writer:
     def _case(self, args: tuple[Expr, ...]) -> str:
         words = ["CASE"]
         for condition, result in zip(args[::2], args[1::2], strict=False):
-            words += ["WHEN", self.expr(condition), "THEN", self.expr(result)]
+            words += ["WHEN", self.expr(condition, OPEN), "THEN", self.expr(result, OPEN)]
         if len(args) % 2:
-            words += ["ELSE", self.expr(args[-1])]
+            words += ["ELSE", self.expr(args[-1], OPEN)]
         return " ".join([*words, "END"])
 
     def _aggregate(self, expr: core.Aggregate) -> str:
-        args = [self.expr(arg) for arg in expr.args]
         name = (
             f"{expr.name}_{'integers' if expr.type.is_integer else 'reals'}"
             if expr.name == "sum"
@@ -255,26 +272,35 @@ class _Writer:
         )
         template = self.dialect.aggregates.get(f"{name}_distinct" if expr.distinct else name)
         if template is not None:
-            return template.format(*args) if isinstance(template, str) else template(*args)
+            return self._written(template, name, expr.args)
         if name not in ("count", "avg", "min", "max"):
             raise UnsupportedError(f"{name.upper()} is not offered on {self.dialect.name}.")
-        return f"{name}({'DISTINCT ' if expr.distinct else ''}{', '.join(args) or '*'})"
+        args = ", ".join(self.expr(arg, OPEN) for arg in expr.args)
+        return f"{name}({'DISTINCT ' if expr.distinct else ''}{args or '*'})"
 
-    def _operation(self, op: Op) -> str:
+    def _operation(self, op: Op, held: int) -> str:
         if op.name in self.dialect.rewrites:
             op = self.dialect.rewrites[op.name](op)
         template = self.dialect.operations.get(op.name)
         if template is None:
             what = _SPOKEN.get(op.name, op.name.upper())
             raise UnsupportedError(f"{what} is not offered on {self.dialect.name}.")
-        args = [self.expr(arg) for arg in _wide(op)]
         if op.name in ("div", "idiv", "mod", "mod_integer") and core.constant(op.args[1]) not in (
             None,
             0,
             -1,
         ):
             template = self.dialect.operations.get(f"{op.name}_sure", template)
-        return template.format(*args) if isinstance(template, str) else template(*args)
+        written = self._written(template, op.name, _wide(op))
+        return bare(written, LEVELS[op.name], held) if op.name in LEVELS else written
+
+    def _written(self, template: Template, name: str, args: tuple[Expr, ...]) -> str:
+        """Arguments in a template; a function of their SQL gets each in brackets, but a plain call."""
+        if isinstance(template, str):
+            places = slots(template, name)
+            return template.format(*(self.expr(arg, held) for arg, held in zip(args, places, strict=False)))
+        held = OPEN if isinstance(template, Call) else ATOM
+        return template(*(self.expr(arg, held) for arg in args))
 
 
 def _wide(op: Op) -> tuple[Expr, ...]:
@@ -296,9 +322,6 @@ _SPOKEN = {
 }
 """What to call an operation that has no name of its own in ADQL."""
 
-_MOST = 2**31 - 1
-"""Greatest sum of LIMIT and OFFSET that all engines take."""
-
 _JOINS = {
     "inner": "INNER JOIN",
     "left": "LEFT JOIN",
@@ -319,9 +342,16 @@ def _double(value: float) -> str:
     return written if "e" in written else f"{written}e0"
 
 
-def call(name: str) -> Callable[..., str]:
+@dataclass(frozen=True)
+class Call:
     """A function of any number of arguments."""
-    return lambda *args: f"{name}({', '.join(args)})"
+
+    name: str
+    opening: str = "("
+    closing: str = ")"
+
+    def __call__(self, *args: str) -> str:
+        return f"{self.name}{self.opening}{', '.join(args)}{self.closing}"
 
 
 GREATEST = "1.7976931348623157e308"
@@ -350,11 +380,11 @@ ANSI: Mapping[str, Template] = {
     "not": "(NOT {0})",
     "is_null": "({0} IS NULL)",
     "concat": "({0} || {1})",
-    "coalesce": call("coalesce"),
-    "nullif": call("nullif"),
+    "coalesce": Call("coalesce"),
+    "nullif": Call("nullif"),
     "flag": "CAST({0} AS INTEGER)",
-    "least": call("least"),
-    "greatest": call("greatest"),
+    "least": Call("least"),
+    "greatest": Call("greatest"),
     "lower": "lower({0})",
     "upper": "upper({0})",
     "left": "substr({0}, 1, {1})",

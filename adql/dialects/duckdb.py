@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adql.dialects.base import ANSI, Dialect, Template
+from adql.dialects.base import ANSI, Call, Dialect, Template
 
 _INTEGERS = {"short": "SMALLINT", "int": "INTEGER", "long": "BIGINT"}
 
@@ -52,6 +52,7 @@ def _histogram(value: str, *edges: str) -> str:
 DUCKDB = Dialect(
     name="duckdb",
     quote='"',
+    most_rows=2**63 - 1,
     types={
         "boolean": "BOOLEAN",
         "unsignedByte": "UTINYINT",
@@ -93,7 +94,7 @@ DUCKDB = Dialect(
         "to_int": "TRY_CAST({0} AS INTEGER)",
         "to_short": "TRY_CAST({0} AS SMALLINT)",
         "cut": "TRY_CAST(trunc({0}) AS BIGINT)",
-        "array": lambda *items: f"[{', '.join(items)}]",
+        "array": Call("", "[", "]"),
         "array_type": "{0}[]",
         "element": "{0}[{1}]",
         "size": "len({0})",

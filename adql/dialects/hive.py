@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from adql.core import BOOLEAN, Expr, Literal, Op
 from adql.dialects import java
-from adql.dialects.base import ANSI, Dialect, Template
+from adql.dialects.base import ANSI, Call, Dialect, Template
+from adql.dialects.unnesting import unnested
 from adql.types import STRING
 from adql.values import text
 
@@ -113,10 +114,13 @@ HIVE = Dialect(
         "like_regex": "({0} RLIKE {1})",
         "escape_pattern": "{0}",
         "regex_of_pattern": _regex_of_pattern,
-        "array": lambda *items: f"array({', '.join(items)})",
+        "array": Call("array"),
         "array_type": "ARRAY<{0}>",
         "element": "{0}[{1} - 1]",
         "size": "size({0})",
+        # An error where a subquery as a value has several rows.
+        "only_row": "CASE WHEN assert_true({1} <= 1) IS NULL THEN {0} END",
+        "row_among_equals": lambda *values: f"row_number() OVER (PARTITION BY {', '.join(values)})",
         "words": "split(trim(regexp_replace({0}, '[ \\t\\n\\r]+', ' ')), ' ')",
     },
     # 'it''s' is its in Hive, silently: only a backslash escapes.
@@ -129,5 +133,6 @@ HIVE = Dialect(
         "string_agg_distinct": _LIST % "collect_set",
     },
     is_full=False,
+    prepare=unnested,
     escapes={"'": "\\'", "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\x1a": "\\Z", ";": "\\;"},
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adql.dialects import java
-from adql.dialects.base import ANSI, Dialect, Template
+from adql.dialects.base import ANSI, Call, Dialect, Template
 
 _CASTS: dict[str, Template] = {
     "cut_short": "try_cast({0} AS SMALLINT)",
@@ -66,7 +66,7 @@ SPARK = Dialect(
         "tmoc_ranges": _RANGES,
         "ranges_meet": "exists({0}, a -> exists({1}, b -> a[0] <= b[1] AND b[0] <= a[1]))",
         "has_words": f"(size(array_except({_WORDS % '{1}'}, {_WORDS % '{0}'})) = 0)",
-        "array": lambda *items: f"array({', '.join(items)})",
+        "array": Call("array"),
         "array_type": "ARRAY<{0}>",
         "element": "get({0}, CAST({1} - 1 AS INT))",
         "size": "size({0})",

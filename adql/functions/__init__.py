@@ -24,6 +24,7 @@ from adql.functions import (
 )
 from adql.functions.aggregates import AGGREGATES, count_rows
 from adql.functions.base import FEATURES_URI, Function
+from adql.functions.elsewhere import ELSEWHERE
 
 FUNCTIONS: Mapping[str, Function] = {
     function.name.upper(): function
@@ -43,4 +44,4 @@ FUNCTIONS: Mapping[str, Function] = {
 }
 """Upper-case name -> function."""
 
-__all__ = ["AGGREGATES", "FEATURES_URI", "FUNCTIONS", "Function", "count_rows"]
+__all__ = ["AGGREGATES", "ELSEWHERE", "FEATURES_URI", "FUNCTIONS", "Function", "count_rows"]

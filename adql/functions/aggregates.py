@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from adql.core import Aggregate
 from adql.errors import BindError
 from adql.functions.base import Function, Maker, constant_integer, constant_number, literal_text
@@ -36,7 +38,8 @@ def _statistic(name: str, word: str, ucd_word: str) -> Maker:
         label = f"{name}_{arg.name}" if arg.name else ""
         ucd = statistic(arg.ucd, ucd_word)
         expr = Aggregate(type_, name, (operand,))
-        return Value(expr, label, about(word, arg), arg.unit, ucd, is_lost=arg.is_lost)
+        value = Value(expr, label, about(word, arg), arg.unit, ucd, is_lost=arg.is_lost)
+        return value if name == "sum" else replace(value, coosys=arg.coosys, timesys=arg.timesys)
 
     return make
 

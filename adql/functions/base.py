@@ -39,6 +39,8 @@ class Function:
     """What the example gives."""
     forms: tuple[str, ...] = ()
     """Further signatures, where there are several."""
+    others: tuple[tuple[str, Answer], ...] = ()
+    """For each of the further signatures, an example and what it gives."""
     is_aggregate: bool = False
     takes_distinct: bool = False
     """True for an aggregate that DISTINCT may stand in."""

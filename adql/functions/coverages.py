@@ -84,5 +84,6 @@ FUNCTIONS: tuple[Function, ...] = (
         "INTERSECTS(TMOC(27, '27/12352876-12352880'), TMOC(27, 56320.0, 56325.0))",
         0,
         ("TMOC(order INTEGER, t1 DOUBLE, t2 DOUBLE) -> TMOC",),
+        (("INTERSECTS(TMOC(27, 56320.0, 56325.0), TMOC(27, 56325.09, 56330.0))", 1),),
     ),
 )

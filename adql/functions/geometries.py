@@ -8,17 +8,40 @@ from dataclasses import replace
 
 from adql import healpix
 from adql.coercion import NULL_TYPE, converted
-from adql.core import BOOLEAN, Expr, Field, Literal, Op, constant
+from adql.core import BOOLEAN, Expr, Field, Literal, Op, constant, walk
 from adql.errors import BindError, UnsupportedError
+from adql.frames import UCDS
 from adql.functions import coverages
 from adql.functions.base import Function, Maker
-from adql.geometry import MOC, REGION, moc_of_text, outline, read_dali, read_region
+from adql.geometry import (
+    MOC,
+    REGION,
+    Circle,
+    Polygon,
+    moc_of_text,
+    outline,
+    patch_of,
+    read_dali,
+    read_region,
+    shape_of,
+    word_for,
+)
+from adql.schema import ICRS
 from adql.types import CIRCLE, DOUBLE, INT, POINT, POLYGON, STRING
 from adql.values import Value, integer, text, to_double
 
 
-def _coordinates(args: tuple[Value, ...]) -> tuple[Value, ...]:
-    """Arguments of a geometry without the coordinate system, which ADQL 2.1 section 4.2.1 deprecates."""
+def _coordinates(args: tuple[Value, ...], sizes: int = 0) -> tuple[Value, ...]:
+    """Arguments of a geometry without the coordinate system, which ADQL 2.1 section 4.2.1 deprecates.
+
+    Parameters
+    ----------
+    sizes
+        Arguments behind the coordinates. NULL stands for no system where a pair is not whole without it.
+    """
+    if len(args) > 1 and args[0].type == NULL_TYPE:
+        has_system = args[1].type.xtype == "point" or (len(args) - sizes) % 2 == 1
+        return args[1:] if has_system else args
     if not args or not args[0].type.is_text:
         return args
     frame = args[0].expr.value if isinstance(args[0].expr, Literal) else None
@@ -68,7 +91,7 @@ def _point(args: tuple[Value, ...]) -> Value:
 
 def _centre(name: str, args: tuple[Value, ...], sizes: int) -> tuple[tuple[Expr, ...], tuple[Expr, ...]]:
     """Coordinates of the centre, and what follows it."""
-    args = _coordinates(args)
+    args = _coordinates(args, sizes)
     if len(args) == 1 + sizes and args[0].type.xtype == "point":
         return point_coordinates(args[0].expr), _numbers(name, args[1:])
     if len(args) != 2 + sizes:
@@ -158,8 +181,10 @@ def geometry(value: Value, function: str) -> Expr:
     BindError
         Raised if it is none.
     """
+    if value.type.xtype == "moc":
+        _check_moc(value)
     if value.type.xtype in ("point", "circle", "polygon", "moc"):
-        return Op(MOC, "moc", (value.expr,)) if _is_bare_moc(value) else value.expr
+        return value.expr
     if value.type.is_geometry and isinstance(value.expr, Op) and value.expr.name == "region":
         return value.expr
     if value.outline is not None and isinstance(value.expr, Field):
@@ -179,10 +204,19 @@ def geometry(value: Value, function: str) -> Expr:
     )
 
 
-def _is_bare_moc(value: Value) -> bool:
-    return value.type.xtype == "moc" and not (
-        isinstance(value.expr, Op) and value.expr.name in ("moc", "moc_of")
-    )
+def _check_moc(value: Value) -> None:
+    """Refuse a MOC that only the rows tell.
+
+    Raises
+    ------
+    UnsupportedError
+        Raised for a column or an expression of MOCs.
+    """
+    if not (isinstance(value.expr, Op) and value.expr.name in ("moc", "moc_of")):
+        raise UnsupportedError(
+            f"A MOC that each row tells ({value.name or 'an expression'}) can be selected, not compared: "
+            "write it as MOC('4/12-15 5/6') or MOC(order, geometry) where it is asked for."
+        )
 
 
 def _tells_region(value: Value) -> bool:
@@ -227,12 +261,29 @@ def _centroid(args: tuple[Value, ...]) -> Value:
     return Value(Op(POINT, "centroid", (shape,)), "centroid", "Centre of gravity, ICRS", "deg", "pos.eq")
 
 
-def _coordinate(index: int, ucd: str) -> Maker:
+def _coordinate(index: int) -> Maker:
     def make(args: tuple[Value, ...]) -> Value:
-        word = "Longitude" if index == 0 else "Latitude"
-        return Value(point_coordinates(args[0].expr)[index], f"coord{index + 1}", f"{word}, ICRS", "deg", ucd)
+        word, ends = ("Longitude", ("ra", "lon")) if index == 0 else ("Latitude", ("dec", "lat"))
+        system = args[0].coosys or ICRS
+        frame = UCDS.get(system.system)
+        ucd = f"{frame}.{ends[frame != 'pos.eq']}" if frame else None
+        expr = point_coordinates(args[0].expr)[index]
+        described = f"{word}, {system.system}"
+        return Value(expr, f"coord{index + 1}", described, "deg", ucd, coosys=system)
 
     return make
+
+
+def in_system_of(args: Sequence[Value], value: Value) -> Value:
+    """A geometry in the coordinate system of what it is made of; ICRS, where that has none or several."""
+    systems = {arg.coosys for arg in args if arg.coosys is not None}
+    system = systems.pop() if len(systems) == 1 else ICRS
+    if system == ICRS or value.coosys is not None:
+        return replace(value, coosys=value.coosys or ICRS)
+    ucd = UCDS.get(system.system) if value.ucd == "pos.eq" else value.ucd
+    return replace(
+        value, coosys=system, description=value.description.replace("ICRS", system.system), ucd=ucd
+    )
 
 
 def _coordsys(args: tuple[Value, ...]) -> Value:
@@ -252,22 +303,31 @@ def _moc(args: tuple[Value, ...]) -> Value:
     if not isinstance(order, int) or not 0 <= order <= healpix.MAX_ORDER:
         raise BindError(f"The order of a MOC is a number from 0 to {healpix.MAX_ORDER}.")
     shape = geometry(args[1], "MOC")
+    if any(isinstance(node, Literal) and node.value is None for node in walk(shape)):
+        return _coverage_of(order, point(Literal(DOUBLE, None), Literal(DOUBLE, None)))
     if shape.type.xtype == "point":
         place = point_coordinates(shape)
         lon, lat = map(constant, place)
         if isinstance(lon, int | float) and isinstance(lat, int | float):
             return _coverage(text(f"{order}/{healpix.index(order, lon, lat)}"))
         return _coverage_of(order, point(*place))
-    raise UnsupportedError("MOC of a geometry other than a POINT is not offered yet.")
+    if shape.type.xtype != "moc":
+        drawn = shape_of(shape)
+        if not isinstance(drawn, Circle | Polygon) or patch_of(drawn) is None:
+            raise UnsupportedError(
+                f"MOC(order, geometry) of a {word_for(drawn)} is offered where the geometry is constant; "
+                "of what hangs on the rows of a table, MOC(order, POINT(...)) is."
+            )
+    return _coverage_of(order, shape)
 
 
 def _coverage(written: Expr) -> Value:
     return Value(Op(MOC, "moc", (written,)), "moc", "Coverage map, ICRS", None, "pos.outline;obs.field")
 
 
-def _coverage_of(order: int, place: Expr) -> Value:
+def _coverage_of(order: int, shape: Expr) -> Value:
     return Value(
-        Op(MOC, "moc_of", (integer(order), place)), "moc", "Coverage map, ICRS", None, "pos.outline;obs.field"
+        Op(MOC, "moc_of", (integer(order), shape)), "moc", "Coverage map, ICRS", None, "pos.outline;obs.field"
     )
 
 
@@ -435,7 +495,7 @@ FUNCTIONS: tuple[Function, ...] = (
     Function(
         "COORD1",
         ("point",),
-        _coordinate(0, "pos.eq.ra"),
+        _coordinate(0),
         "Longitude [deg] of a position",
         "COORD1",
         _GEO,
@@ -445,7 +505,7 @@ FUNCTIONS: tuple[Function, ...] = (
     Function(
         "COORD2",
         ("point",),
-        _coordinate(1, "pos.eq.dec"),
+        _coordinate(1),
         "Latitude [deg] of a position",
         "COORD2",
         _GEO,
@@ -466,11 +526,14 @@ FUNCTIONS: tuple[Function, ...] = (
         "MOC",
         ("any", "any?"),
         _moc,
-        "Coverage map from its text, or of an order and a geometry",
+        "Coverage map from its text, or of the HEALPix cells of an order (0 to 29, a constant) that overlap "
+        "a geometry: of a constant one, or of a POINT of each row",
         "MOC(coverage TEXT) -> MOC",
         "udf",
         "CONTAINS(POINT(45, 41.8), MOC('0/0 1/9'))",
         1,
         ("MOC(order INTEGER, geo GEOMETRY) -> MOC",),
+        # The cells that mocpy 0.21 gives.
+        (("MOC(4, CIRCLE(10, 20, 3))", "4/1235 1238 1241 1243-1244 1246"),),
     ),
 )

@@ -45,7 +45,15 @@ def _same(op: str) -> Maker:
 
 
 def _like(arg: Value, expr: Expr) -> Value:
-    return Value(expr, unit=arg.unit, ucd=computed(arg.ucd), description=arg.description, is_lost=arg.is_lost)
+    return Value(
+        expr,
+        unit=arg.unit,
+        ucd=computed(arg.ucd),
+        description=arg.description,
+        is_lost=arg.is_lost,
+        coosys=arg.coosys,
+        timesys=arg.timesys,
+    )
 
 
 def _power(args: tuple[Value, ...]) -> Value:

@@ -29,10 +29,11 @@ from adql.arithmetic import (
 from adql.coercion import NULL_TYPE
 from adql.core import BOOLEAN, Expr, Literal, Op
 from adql.errors import BindError
-from adql.frames import FRAMES, rotation
+from adql.frames import FRAMES, UCDS, rotation
 from adql.functions.base import Function, Maker, constant_integer, literal_text
 from adql.functions.geometries import point_coordinates
 from adql.functions.tev_sources import SOURCES
+from adql.schema import CoordinateSystem
 from adql.types import CIRCLE, DOUBLE, LONG, POINT, POLYGON, STRING, ColumnType
 from adql.values import Value, integer, number, text, to_double, to_long
 
@@ -98,18 +99,9 @@ def _geom_transform(args: tuple[Value, ...]) -> Value:
         args[2].name,
         f"{args[2].description or 'Geometry'}, from {source} to {target}".replace(", ICRS, from", ", from"),
         "deg",
-        _UCDS[target] if args[2].type == POINT else args[2].ucd,
+        UCDS[target] if args[2].type == POINT else args[2].ucd,
+        coosys=CoordinateSystem(target),
     )
-
-
-_UCDS = {
-    "ICRS": "pos.eq",
-    "FK5": "pos.eq",
-    "FK4": "pos.eq",
-    "GALACTIC": "pos.galactic",
-    "SUPER_GALACTIC": "pos.supergalactic",
-    "ECLIPTIC": "pos.ecliptic",
-}
 
 
 def _transformed(geometry: Expr, source: str, target: str) -> Expr:
@@ -315,6 +307,7 @@ FUNCTIONS: tuple[Function, ...] = (
         "ivo_healpix_index(17, 1, 1)",
         81609757711,
         ("ivo_healpix_index(hpxOrder INTEGER, point POINT) -> BIGINT",),
+        (("ivo_healpix_index(17, POINT(1, 1))", 81609757711),),
     ),
     Function(
         "ivo_healpix_center",

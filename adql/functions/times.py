@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from adql import timescales, timestamps
 from adql.arithmetic import add, case, div, flag, greater, known, less, mul, sub, test
 from adql.casts import as_timestamp
@@ -9,6 +11,7 @@ from adql.coercion import NULL_TYPE
 from adql.core import Expr, Literal, Local, Op
 from adql.errors import BindError
 from adql.functions.base import Function, Maker
+from adql.schema import TimeSystem
 from adql.timescales import DAY, SCALES
 from adql.types import DOUBLE, INT, STRING, TIMESTAMP
 from adql.values import Value, integer, number, text, to_double
@@ -18,11 +21,14 @@ JD_OF_MJD = 2400000.5
 
 def _julian(zero: float, word: str) -> Maker:
     """Days since a zero point of a moment given as text."""
+    origin = JD_OF_MJD - zero
 
     def make(args: tuple[Value, ...]) -> Value:
         moment = args[0].expr
         description = f"{word} of: {args[0].description}" if args[0].description else word
-        result = Value(Literal(DOUBLE, None), word.lower(), description, "d", "time.epoch")
+        scale = args[0].timesys
+        system = TimeSystem(scale.timescale, scale.refposition, origin) if scale is not None else None
+        result = Value(Literal(DOUBLE, None), word.lower(), description, "d", "time.epoch", timesys=system)
         if isinstance(moment, Literal):
             if moment.value is None:
                 return result
@@ -33,7 +39,7 @@ def _julian(zero: float, word: str) -> Maker:
         else:
             canonical = moment if moment.type == TIMESTAMP else as_timestamp(moment)
             days = add(_mjd_of(canonical), number(zero))
-        return Value(days, result.name, description, "d", "time.epoch")
+        return replace(result, expr=days)
 
     return make
 
@@ -70,7 +76,8 @@ def _met_to_mjd(args: tuple[Value, ...]) -> Value:
         written = Op(STRING, "upper", (scale,))
         choices = [(test("eq", written, text(name)), _utc(met, mjdref, name)) for name in _SCALES]
         days = case(*(part for choice in choices for part in choice))
-    return Value(days, "mjd", "Time as MJD in UTC", "d", "time.epoch")
+    system = TimeSystem("UTC", "UNKNOWN", JD_OF_MJD)
+    return Value(days, "mjd", "Time as MJD in UTC", "d", "time.epoch", timesys=system)
 
 
 _SCALES = (*SCALES, "UTC")

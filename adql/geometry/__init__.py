@@ -5,10 +5,12 @@ degrees where a query sees them, positions are ICRS.
 """
 
 from adql.geometry.bounds import Box, box_around
+from adql.geometry.cells import cell_of, cells_contain, cells_meet, in_ranges, is_of_cells
+from adql.geometry.coverage import Allowance, patch_of
 from adql.geometry.measures import area, centre, is_unknown
 from adql.geometry.moc import Moc, moc_of_ranges, moc_of_text
 from adql.geometry.outline import Outline, outline
-from adql.geometry.relations import contains, in_ranges, intersects, word_for
+from adql.geometry.relations import contains, intersects
 from adql.geometry.scalars import Condition, Scalar, condition, expression, scalar
 from adql.geometry.shapes import (
     MOC,
@@ -16,6 +18,7 @@ from adql.geometry.shapes import (
     REGION,
     CellOf,
     Circle,
+    Covered,
     Point,
     Polygon,
     Region,
@@ -25,6 +28,7 @@ from adql.geometry.shapes import (
     numbers_of,
     polygon_numbers,
     shape_of,
+    word_for,
 )
 from adql.geometry.texts import read_dali, read_region
 from adql.geometry.vectors import Position, distance, is_nearer
@@ -33,10 +37,12 @@ __all__ = [
     "MOC",
     "NAMES",
     "REGION",
+    "Allowance",
     "Box",
     "CellOf",
     "Circle",
     "Condition",
+    "Covered",
     "Moc",
     "Outline",
     "Point",
@@ -47,6 +53,9 @@ __all__ = [
     "Shape",
     "area",
     "box_around",
+    "cell_of",
+    "cells_contain",
+    "cells_meet",
     "centre",
     "condition",
     "contains",
@@ -56,12 +65,14 @@ __all__ = [
     "in_ranges",
     "intersects",
     "is_nearer",
+    "is_of_cells",
     "is_ring",
     "is_unknown",
     "moc_of_ranges",
     "moc_of_text",
     "numbers_of",
     "outline",
+    "patch_of",
     "polygon_numbers",
     "read_dali",
     "read_region",

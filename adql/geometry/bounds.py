@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from adql.geometry.directions import dot
 from adql.geometry.outline import Outline as Shape
 from adql.geometry.outline import outline
 from adql.pruning import Cone, Outline, Region
@@ -79,13 +80,9 @@ def _summits(shape: Shape) -> list[float]:
         level = math.hypot(x, y)
         # The summit of the great circle, where it goes due east or west, is towards (-x z, -y z, level**2).
         top = (-x * z, -y * z, level * level)
-        towards_a = _dot(top, (y * a[2] - z * a[1], z * a[0] - x * a[2], x * a[1] - y * a[0]))
-        towards_b = _dot(top, (y * b[2] - z * b[1], z * b[0] - x * b[2], x * b[1] - y * b[0]))
+        towards_a = dot(top, (y * a[2] - z * a[1], z * a[0] - x * a[2], x * a[1] - y * a[0]))
+        towards_b = dot(top, (y * b[2] - z * b[1], z * b[0] - x * b[2], x * b[1] - y * b[0]))
         if towards_a * towards_b < 0:
             lat = math.degrees(math.atan2(level, abs(z)))
             found.append(lat if towards_a > 0 else -lat)
     return found
-
-
-def _dot(a: tuple[float, float, float], b: tuple[float, float, float]) -> float:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]

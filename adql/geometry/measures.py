@@ -9,7 +9,6 @@ from adql.core import BOOLEAN, Expr, Op
 from adql.errors import UnsupportedError
 from adql.geometry.moc import Moc
 from adql.geometry.outline import BULGE, SHORT, centroid, signed_area
-from adql.geometry.relations import word_for
 from adql.geometry.rings import ArrayRing
 from adql.geometry.scalars import (
     RADIAN,
@@ -40,6 +39,7 @@ from adql.geometry.shapes import (
     once,
     unfold_number,
     unlist_number,
+    word_for,
 )
 from adql.geometry.vectors import (
     Position,

@@ -31,6 +31,36 @@ class Moc:
         shift = 2 * (order - self.order)
         return tuple((low << shift, ((high + 1) << shift) - 1) for low, high in self.ranges)
 
+    def degraded(self, order: int) -> Moc:
+        """The cells of a coarser order, or of the same, that it has a part of."""
+        shift = 2 * (self.order - order)
+        return moc_of_ranges(order, ((low >> shift, high >> shift) for low, high in self.ranges))
+
+    def of(self, order: int, *, whole: bool) -> Moc:
+        """The cells of an order that it has a part of, or only those that it has all of."""
+        if order >= self.order:
+            return Moc(order, self.at(order))
+        return self.rest.degraded(order).rest if whole else self.degraded(order)
+
+    @cached_property
+    def rest(self) -> Moc:
+        """The sky that it leaves."""
+        ends = [-1, *(end for run in self.ranges for end in run), healpix.npix(self.order)]
+        between = zip(ends[::2], ends[1::2], strict=True)
+        return Moc(self.order, tuple((high + 1, low - 1) for high, low in between if high + 1 < low))
+
+    def share(self, order: int, cell: int) -> float:
+        """1 if it has all of a cell of any order, 0 if nothing of it, between for a part."""
+        shift = 2 * (self.order - order)
+        if shift <= 0:
+            low = high = cell >> -shift
+        else:
+            low, high = cell << shift, ((cell + 1) << shift) - 1
+        place = _before(self.ranges, high)
+        if place is None or self.ranges[place][1] < low:
+            return 0.0
+        return 1.0 if self.ranges[place][0] <= low and high <= self.ranges[place][1] else 0.5
+
     @property
     def size(self) -> int:
         """Number of cells."""
@@ -75,12 +105,13 @@ class Moc:
         )
 
     def __str__(self) -> str:
+        # Blanks between cells: MOC 2.0 allows commas too, mocpy 0.21 does not read them.
         written: dict[int, list[str]] = {}
         for order, low, high in _runs(sorted(self.cells)):
             written.setdefault(order, []).append(str(low) if low == high else f"{low}-{high}")
         if self.order not in written:
             written[self.order] = []
-        return " ".join(f"{order}/{','.join(runs)}" for order, runs in sorted(written.items()))
+        return " ".join(f"{order}/{' '.join(runs)}" for order, runs in sorted(written.items()))
 
 
 def _before(ranges: Ranges, cell: int) -> int | None:

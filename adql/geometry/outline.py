@@ -14,7 +14,8 @@ from functools import lru_cache
 from itertools import pairwise
 
 from adql.errors import BindError
-from adql.geometry.vectors import Known, angles, known_vector
+from adql.geometry.directions import Known, angle, chord, cross, dot, less, plus, unit
+from adql.geometry.vectors import angles, known_vector
 
 _SAME = 1e-13
 """Corners nearer than this [rad] are one."""
@@ -49,7 +50,7 @@ class Outline:
     @property
     def reach(self) -> float:
         """The greatest distance [deg] of a corner from the centre."""
-        return math.degrees(max(_angle(self.centre, vector) for vector in self.vectors))
+        return math.degrees(max(angle(self.centre, vector) for vector in self.vectors))
 
     @property
     def edges(self) -> Iterator[tuple[Known, Known]]:
@@ -89,9 +90,9 @@ def _distinct(corners: Corners) -> tuple[Corners, tuple[Known, ...]]:
     kept = [
         index
         for index, vector in enumerate(vectors)
-        if _chord(vectors[index - 1], vector) > _SAME or index == 0
+        if chord(vectors[index - 1], vector) > _SAME or index == 0
     ]
-    while len(kept) > 1 and _chord(vectors[kept[0]], vectors[kept[-1]]) <= _SAME:
+    while len(kept) > 1 and chord(vectors[kept[0]], vectors[kept[-1]]) <= _SAME:
         kept.pop()
     return tuple(corners[index] for index in kept), tuple(vectors[index] for index in kept)
 
@@ -109,7 +110,7 @@ def signed_area(vectors: Sequence[Known]) -> float:
     for second, third in pairwise(vectors[1:]):
         area += 2 * math.atan2(
             determinant(first, second, third),
-            1 + _dot(first, second) + _dot(second, third) + _dot(third, first),
+            1 + dot(first, second) + dot(second, third) + dot(third, first),
         )
     return area
 
@@ -123,11 +124,11 @@ def moment(vectors: Sequence[Known]) -> Known:
     first = vectors[0]
     result = (0.0, 0.0, 0.0)
     for a, b in zip(vectors, (*vectors[1:], first), strict=True):
-        normal = _cross(a, b)
-        share = _dot(normal, normal)
+        normal = cross(a, b)
+        share = dot(normal, normal)
         sine = math.sqrt(share)
-        bulge = math.atan2(sine, _dot(a, b)) / sine - 1 if sine > SHORT else short_bulge(share)
-        flat = _cross(_less(a, first), _less(b, first))
+        bulge = math.atan2(sine, dot(a, b)) / sine - 1 if sine > SHORT else short_bulge(share)
+        flat = cross(less(a, first), less(b, first))
         result = (
             result[0] + (flat[0] + bulge * normal[0]) / 2,
             result[1] + (flat[1] + bulge * normal[1]) / 2,
@@ -156,7 +157,7 @@ def centroid(shape: Outline) -> tuple[float, float]:
 
 def determinant(first: Known, second: Known, third: Known) -> float:
     """Positive if the third lies to the left of the arc from the first to the second."""
-    return _dot(first, _cross(_less(second, first), _less(third, first)))
+    return dot(first, cross(less(second, first), less(third, first)))
 
 
 # Where it lies
@@ -164,11 +165,11 @@ def determinant(first: Known, second: Known, third: Known) -> float:
 
 def _middle(vectors: Sequence[Known]) -> Known | None:
     """A direction that is less than 90 deg from all; None if there is none."""
-    mean = _unit(tuple(map(sum, zip(*vectors, strict=True))))  # type: ignore[arg-type]
-    if mean is not None and all(_dot(mean, vector) > 1e-6 for vector in vectors):
+    mean = unit(tuple(map(sum, zip(*vectors, strict=True))))  # type: ignore[arg-type]
+    if mean is not None and all(dot(mean, vector) > 1e-6 for vector in vectors):
         return mean
     cap = _smallest_cap(vectors)
-    return cap if cap is not None and all(_dot(cap, vector) > 1e-12 for vector in vectors) else None
+    return cap if cap is not None and all(dot(cap, vector) > 1e-12 for vector in vectors) else None
 
 
 def _smallest_cap(vectors: Sequence[Known]) -> Known | None:
@@ -186,7 +187,7 @@ def _smallest_cap(vectors: Sequence[Known]) -> Known | None:
         for j, second in enumerate(order[:i]):
             if _holds(cap, rim, second):
                 continue
-            middle = _unit(_plus(first, second))
+            middle = unit(plus(first, second))
             if middle is None:
                 return None
             cap, rim = middle, second
@@ -201,15 +202,15 @@ def _smallest_cap(vectors: Sequence[Known]) -> Known | None:
 
 
 def _holds(cap: Known, rim: Known, vector: Known) -> bool:
-    return _dot(cap, vector) >= _dot(cap, rim) - _ROUNDING
+    return dot(cap, vector) >= dot(cap, rim) - _ROUNDING
 
 
 def _through(first: Known, second: Known, third: Known) -> Known | None:
     """The middle of the circle through three directions."""
-    normal = _unit(_cross(_less(second, first), _less(third, first)))
+    normal = unit(cross(less(second, first), less(third, first)))
     if normal is None:
         return None
-    return normal if _dot(normal, first) >= 0 else (-normal[0], -normal[1], -normal[2])
+    return normal if dot(normal, first) >= 0 else (-normal[0], -normal[1], -normal[2])
 
 
 # Whether it is simple
@@ -217,7 +218,7 @@ def _through(first: Known, second: Known, third: Known) -> Known | None:
 
 def _check_simple(vectors: Sequence[Known], centre: Known) -> None:
     """Refuse sides that cross; in the gnomonic projection great circles are straight lines."""
-    flat = [_projected(vector, centre) for vector in vectors]
+    flat = [projected(vector, centre) for vector in vectors]
     size = len(flat)
     sides = sorted(
         ((flat[i], flat[(i + 1) % size], i) for i in range(size)),
@@ -238,10 +239,11 @@ def _check_simple(vectors: Sequence[Known], centre: Known) -> None:
                 )
 
 
-def _projected(vector: Known, centre: Known) -> tuple[float, float]:
+def projected(vector: Known, centre: Known) -> tuple[float, float]:
+    """Where a direction lies in the gnomonic projection around another, less than 90 deg away."""
     east, north = tangents(centre)
-    depth = _dot(vector, centre)
-    return _dot(vector, east) / depth, _dot(vector, north) / depth
+    depth = dot(vector, centre)
+    return dot(vector, east) / depth, dot(vector, north) / depth
 
 
 def tangents(centre: Known) -> tuple[Known, Known]:
@@ -249,7 +251,7 @@ def tangents(centre: Known) -> tuple[Known, Known]:
     x, y, _ = centre
     level = math.hypot(x, y)
     east = (-y / level, x / level, 0.0) if level > 1e-9 else (0.0, 1.0, 0.0)
-    return east, _cross(centre, east)
+    return east, cross(centre, east)
 
 
 def _turn(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> float:
@@ -276,7 +278,7 @@ def _is_convex(vectors: Sequence[Known]) -> bool:
 
 def _flatness(vectors: Sequence[Known]) -> float:
     """The determinant of three corners below which they lie on one great circle."""
-    return _ROUNDING * max(_chord(vectors[0], vector) for vector in vectors)
+    return _ROUNDING * max(chord(vectors[0], vector) for vector in vectors)
 
 
 def _triangles(vectors: tuple[Known, ...]) -> list[list[Known]] | None:
@@ -336,35 +338,3 @@ def _joined(first: list[Known], second: list[Known]) -> list[Known] | None:
                 others = [second[(k + 2 + n) % len(second)] for n in range(len(second) - 2)]
                 return [*first[: i + 1], *others, *first[i + 1 :]]
     return None
-
-
-# Vectors of numbers
-
-
-def _dot(a: Known, b: Known) -> float:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-
-
-def _cross(a: Known, b: Known) -> Known:
-    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
-
-
-def _less(a: Known, b: Known) -> Known:
-    return a[0] - b[0], a[1] - b[1], a[2] - b[2]
-
-
-def _plus(a: Known, b: Known) -> Known:
-    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
-
-
-def _unit(a: Known) -> Known | None:
-    length = math.sqrt(_dot(a, a))
-    return (a[0] / length, a[1] / length, a[2] / length) if length > 1e-9 else None
-
-
-def _chord(a: Known, b: Known) -> float:
-    return math.dist(a, b)
-
-
-def _angle(a: Known, b: Known) -> float:
-    return 2 * math.asin(min(1.0, _chord(a, b) / 2))

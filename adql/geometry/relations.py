@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adql.core import BOOLEAN, Expr, Literal, Op
 from adql.errors import UnsupportedError
-from adql.geometry.moc import Moc
+from adql.geometry.directions import Known
 from adql.geometry.scalars import (
     Condition,
     Scalar,
@@ -18,8 +17,6 @@ from adql.geometry.scalars import (
     cosine,
     divide,
     every,
-    expression,
-    is_known,
     multiply,
     negative,
     opposite,
@@ -32,7 +29,6 @@ from adql.geometry.scalars import (
 )
 from adql.geometry.shapes import (
     Box,
-    CellOf,
     Circle,
     Listed,
     Point,
@@ -42,9 +38,9 @@ from adql.geometry.shapes import (
     box_arms,
     unfold,
     unlist,
+    word_for,
 )
 from adql.geometry.vectors import (
-    Known,
     Position,
     Vector,
     between,
@@ -56,8 +52,6 @@ from adql.geometry.vectors import (
     opposite_of,
     scaled,
 )
-from adql.types import LONG
-from adql.values import integer
 
 TOLERANCE = 1e-14
 """How far [rad] outside of a side a place may lie to be on it: some times the rounding of an angle."""
@@ -94,11 +88,6 @@ def contains(inner: Shape, outer: Shape) -> Condition:
             return polygon_holds(outer, position)
         case Point(position), Point(other):
             return is_nearer(position, other, 0.0)
-        case Point(position), Moc():
-            return _in_cells(position, outer)
-        case Point(position), CellOf(order, other):
-            cells = (cell_of(order, position), cell_of(order, other))
-            return Op(BOOLEAN, "eq", cells)
         case Circle(centre, radius), Circle(other, bound):
             return some((compare("ge", bound, 180.0), is_nearer(centre, other, subtract(bound, radius))))
         case Circle(centre, radius), Point(other):
@@ -111,8 +100,6 @@ def contains(inner: Shape, outer: Shape) -> Condition:
             return _polygon_in_circle(inner, position, 0.0)
         case Polygon(), Polygon():
             return _polygon_in_polygon(inner, outer)
-        case Moc(), Moc():
-            return inner.is_within(outer)
     raise UnsupportedError(f"CONTAINS of a {word_for(inner)} in a {word_for(outer)} is not offered.")
 
 
@@ -145,15 +132,7 @@ def intersects(first: Shape, second: Shape) -> Condition:
             return _circle_meets_polygon(centre, radius, first)
         case Polygon(), Polygon():
             return _polygons_meet(first, second)
-        case Moc(), Moc():
-            return first.meets(second)
     raise UnsupportedError(f"INTERSECTS of a {word_for(first)} and a {word_for(second)} is not offered.")
-
-
-def word_for(shape: Shape) -> str:
-    """POINT, CIRCLE, BOX, POLYGON, REGION or MOC."""
-    names = {Moc: "MOC", CellOf: "MOC", Listed: "POLYGON"}
-    return names.get(type(shape), type(shape).__name__.upper())
 
 
 # Places in polygons
@@ -375,38 +354,3 @@ def _arcs_cross(a: Vector, b: Vector, c: Vector, d: Vector) -> Condition:
         for turn, sign in zip(turns, signs, strict=True)
     )
     return some((rightward, leftward))
-
-
-# Cells
-
-
-def cell_of(order: int, position: Position) -> Expr:
-    """The HEALPix cell of a position; lowered to a column of the table where it has one."""
-    return Op(LONG, "healpix", (integer(order), expression(position.lon), expression(position.lat)))
-
-
-def _in_cells(position: Position, moc: Moc) -> Condition:
-    if is_known(position.lon, position.lat):
-        assert isinstance(position.lon, float)
-        assert isinstance(position.lat, float)
-        return moc.holds(position.lon, position.lat)
-    if not moc.ranges:
-        return False
-    return in_ranges(cell_of(moc.order, position), moc.ranges)
-
-
-def in_ranges(cell: Expr, ranges: Sequence[tuple[int, int]]) -> Expr:
-    """The condition that a cell is in one of many runs, found by halving them."""
-    if len(ranges) <= _FLAT_OR:
-        tests = tuple(_in_range(cell, low, high) for low, high in ranges)
-        return tests[0] if len(tests) == 1 else Op(BOOLEAN, "or", tests)
-    half = len(ranges) // 2
-    below = Op(BOOLEAN, "lt", (cell, Literal(LONG, ranges[half][0])))
-    return Op(BOOLEAN, "case", (below, in_ranges(cell, ranges[:half]), in_ranges(cell, ranges[half:])))
-
-
-def _in_range(cell: Expr, low: int, high: int) -> Expr:
-    if low == high:
-        return Op(BOOLEAN, "eq", (cell, Literal(LONG, low)))
-    ends = Op(BOOLEAN, "ge", (cell, Literal(LONG, low))), Op(BOOLEAN, "le", (cell, Literal(LONG, high)))
-    return Op(BOOLEAN, "and", ends)

@@ -119,10 +119,24 @@ class CellOf:
     position: Position
 
 
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """All HEALPix cells of an order that a shape overlaps."""
+
+    order: int
+    shape: Shape | Covered
+
+
 Shape = Point | Circle | Polygon | Box | Listed | Region | Moc | CellOf
 
 
-def shape_of(geometry: Expr, variable: str = "i") -> Shape:
+def word_for(shape: Shape | Covered) -> str:
+    """POINT, CIRCLE, BOX, POLYGON, REGION or MOC."""
+    names = {Moc: "MOC", CellOf: "MOC", Covered: "MOC", Listed: "POLYGON"}
+    return names.get(type(shape), type(shape).__name__.upper())
+
+
+def shape_of(geometry: Expr, variable: str = "i") -> Shape | Covered:
     """The shape that an expression is; the numbers in it must be lowered already.
 
     Parameters
@@ -154,7 +168,12 @@ def shape_of(geometry: Expr, variable: str = "i") -> Shape:
                 order, inner = geometry.args
                 assert isinstance(order, Literal)
                 assert isinstance(order.value, int)
-                return CellOf(order.value, _position(inner.args if isinstance(inner, Op) else ()))
+                shape = shape_of(inner, variable)
+                return (
+                    CellOf(order.value, shape.position)
+                    if isinstance(shape, Point)
+                    else Covered(order.value, shape)
+                )
     return _from_array(geometry, variable)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adql.core import Op
+from adql.geometry.directions import Known
 from adql.geometry.scalars import (
     RADIAN,
     Condition,
@@ -33,9 +34,6 @@ from adql.types import DOUBLE
 
 Vector = tuple[Scalar, Scalar, Scalar]
 """Towards (lon 0, lat 0), (lon 90, lat 0) and the north pole."""
-
-Known = tuple[float, float, float]
-"""A vector of numbers."""
 
 
 @dataclass(frozen=True, slots=True)

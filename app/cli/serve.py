@@ -12,11 +12,12 @@ from typing import Annotated, Any
 import typer
 import uvicorn
 
-from app.cli.terminal import FAILED, OUT, complain, plain_errors, read_config
+from app.cli.terminal import FAILED, OUT, command_name, complain, plain_errors, read_config
 from app.config import Config
 from app.factory import Service
 from app.lake import LakeError, current_name
 from app.main import create_app
+from app.protocol import SETTINGS
 
 _GRACE = 3
 """Time that queries have to end when the server is stopped [s]."""
@@ -35,15 +36,7 @@ def serve(
         app = create_app(config)
         _greet(config, listener)
         server = _Server(
-            uvicorn.Config(
-                app,
-                access_log=False,
-                log_config=None,
-                # The service tells its own name, and reads X-Forwarded headers itself.
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=2 * _GRACE,
-            ),
+            uvicorn.Config(app, timeout_graceful_shutdown=2 * _GRACE, **SETTINGS),
             app.state.service,
         )
         # Ctrl-C is how a server is meant to end; it has ended in good order when this comes.
@@ -80,7 +73,7 @@ def _listen(config: Config) -> socket.socket:
             other = config.port + 1
             complain(
                 f"Port {config.port} of {config.host} is in use, perhaps by another GammaHub. Stop that, or "
-                f"choose another port: make run PORT={other}, or gammahub serve --port {other}."
+                f"choose another port: make run PORT={other}, or {command_name()} serve --port {other}."
             )
         else:
             complain(f"Cannot listen at {config.host} port {config.port}: {error.strerror or error}.")
@@ -88,6 +81,7 @@ def _listen(config: Config) -> socket.socket:
 
 
 def _greet(config: Config, listener: socket.socket) -> None:
+    command = command_name()
     url = config.base_url or _url(config.host, listener.getsockname()[1])
     OUT.print(f"\n[bold]{config.title}[/] serves [link={url}/]{url}/[/link]")
     OUT.print(f"TAP service: {url}/tap\n", markup=False)
@@ -99,9 +93,9 @@ def _greet(config: Config, listener: socket.socket) -> None:
         markup=False,
     )
     if current_name(config.lake) is None:
-        OUT.print("No data have been loaded yet. Simulated data to try it:  gammahub demo", markup=False)
+        OUT.print(f"No data have been loaded yet. Simulated data to try it:  {command} demo", markup=False)
     OUT.print(
-        "Your own DL3 data:  gammahub ingest FOLDER  (while it runs, too). Ctrl-C ends.\n", markup=False
+        f"Your own DL3 data:  {command} ingest FOLDER  (while it runs, too). Ctrl-C ends.\n", markup=False
     )
 
 

@@ -6,8 +6,11 @@ Exit codes: 0 all went well, 1 something was rejected or failed, 2 the command w
 from __future__ import annotations
 
 import logging
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -43,6 +46,21 @@ def read_config(**overrides: object) -> Config:
             name = "GAMMAHUB_" + "_".join(str(part) for part in fault["loc"]).upper()
             complain(f"{name}={fault['input']!r}: {fault['msg']}.")
         raise typer.Exit(MISUSED) from error
+
+
+def command_name() -> str:
+    """How the user can call this command: by its name where that is on the path, else as was done now."""
+    called = Path(sys.argv[0])
+    if called.name != "gammahub":
+        return f"{sys.executable} -m app.cli"
+    found = shutil.which("gammahub")
+    if found is not None and Path(found).resolve() == called.resolve():
+        return "gammahub"
+    absolute = called.absolute()
+    here = Path.cwd()
+    if not absolute.is_relative_to(here):
+        return str(absolute)
+    return f"./{called.name}" if absolute.parent == here else str(absolute.relative_to(here))
 
 
 def complain(sentence: str) -> None:

@@ -10,6 +10,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from adql import Catalogue, Dialect, Scan, Statement, Table
+from app.lake import Origin
 from app.results import ResultStream
 
 
@@ -63,6 +64,11 @@ class Session(Protocol):
     @property
     def remarks(self) -> tuple[str, ...]:
         """Sentences the user should read with the rows, once the query is translated: what was left out."""
+        ...
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """The releases whose rows the query reads, once it is translated; by the name of the collection."""
         ...
 
     def readings(self, statement: Statement) -> tuple[Reading, ...]:

@@ -7,10 +7,8 @@ array is that of "FITS-plus", which TOPCAT and STILTS read: a VOTable without ro
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +23,7 @@ from app.formats.binary import Records, item_bytes, item_size
 from app.formats.cells import Cell
 from app.formats.characters import ascii_escaped, is_ascii, text_buffers
 from app.formats.chunks import begun, sliced
+from app.formats.spool import Spool, SpoolFile
 from app.formats.votable import described
 from app.results import ResultStream
 
@@ -46,6 +45,8 @@ _LETTERS = {
 """FITS 4.0 table 18."""
 _BITS = {"unsignedByte": (0, 8), "short": (-(2**15), 16), "int": (-(2**31), 32), "long": (-(2**63), 64)}
 """Least value and size of the integers."""
+_LONGEST_REMARK = 3000
+"""Characters of a statement about the result in the header; the VOTable before it has them all."""
 _FEW = 5
 """So many values are looked for one by one, more in one go."""
 _SHORT_TEXT = 64
@@ -61,11 +62,17 @@ class Fits:
     Text is ASCII, other characters are escaped as ``\xe9`` or ``\u2605``; NULL is an empty text, NaN, or
     TNULL. QSTATUS in the header of the table is the status of DALI 1.1 section 4.4. A fault is raised
     before the first chunk.
+
+    Parameters
+    ----------
+    spool
+        Where the rows are until they are counted.
     """
 
     media_type: str = "application/fits"
     extension: str = "fits"
     tells_status: bool = False
+    spool: Spool = field(default_factory=Spool, compare=False, repr=False)
 
     def write(self, result: ResultStream, provenance: Provenance) -> Iterator[bytes]:
         """The file in chunks; see :class:`app.formats.base.Writer`."""
@@ -73,11 +80,11 @@ class Fits:
             raise ValueRangeError(
                 f"A FITS table has at most {_MOST_COLUMNS} columns; this has {len(result.columns)}."
             )
-        with tempfile.TemporaryFile() as file:
+        with self.spool.file() as file:
             table = _Table(result, file)
             status = status_after(result, rows=table.rows, fault=None)
             content = described(result.columns, provenance, *filter(None, [status]))
-            head = _primary(content) + table.header(provenance.name, status)
+            head = _primary(content) + table.header(provenance, status)
             yield from begun(head, table.pieces())
 
 
@@ -211,7 +218,7 @@ class _Field:
 class _Table:
     """The rows of a result in a temporary file, and what is to be said of them."""
 
-    def __init__(self, result: ResultStream, file: BinaryIO) -> None:
+    def __init__(self, result: ResultStream, file: SpoolFile) -> None:
         self.rows = 0
         self._file = file
         facts = [_Facts(column) for column in result.columns]
@@ -221,19 +228,20 @@ class _Table:
         self._records = Records(result.columns, [field.in_row for field in self._fields], masked=False)
 
     def _spool(self, result: ResultStream, facts: Sequence[_Facts]) -> None:
-        with ipc.new_stream(self._file, result.schema) as writer:
+        with self._file.writing(), ipc.new_stream(self._file.content, result.schema) as writer:
             for batch in sliced(result.batches):
                 arrays = [_in_ascii(array) for array in batch.columns]
                 for known, array in zip(facts, arrays, strict=True):
                     known.learn(array)
                 writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=result.schema))
+                self._file.account()
                 self.rows += batch.num_rows
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        self._file.seek(0)
-        return sliced(ipc.open_stream(self._file), row_bytes=self._records.size or 0)
+        self._file.content.seek(0)
+        return sliced(ipc.open_stream(self._file.content), row_bytes=self._records.size or 0)
 
-    def header(self, name: str, status: Info | None) -> bytes:
+    def header(self, provenance: Provenance, status: Info | None) -> bytes:
         """The header of the table."""
         header = Header()
         header["XTENSION"] = ("BINTABLE", "binary table extension")
@@ -244,10 +252,12 @@ class _Table:
         header["PCOUNT"] = (self._heap, "bytes of the heap")
         header["GCOUNT"] = 1
         header["TFIELDS"] = (len(self._fields), "columns")
-        header["EXTNAME"] = _ascii(name)
+        header["EXTNAME"] = _ascii(provenance.name)
         header["QSTATUS"] = (status.value if status else "OK", "DALI 1.1 QUERY_STATUS")
         for number, field_ in enumerate(self._fields, start=1):
             header.update(dict(field_.cards(number)))
+        for info in provenance.infos:
+            header.add_history(_ascii(f"{info.name}: {info.value}"[:_LONGEST_REMARK]))
         return bytes(header.tostring(), "ascii")
 
     def pieces(self) -> Iterator[bytes]:

@@ -1,15 +1,25 @@
-"""The coordinate and time systems that columns refer to: COOSYS and TIMESYS of VOTable 1.4.
-
-What a column is follows from its unit, UCD and xtype alone. All positions GammaHub serves are ICRS or
-galactic, all its modified Julian dates and timestamps UTC at the telescope; seconds of mission time
-count in a system of each release, which a row of its own tells, and get none here.
-"""
+"""The coordinate and time systems that columns refer to, as COOSYS and TIMESYS of VOTable 1.4."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from adql import Column
+from adql import Column, CoordinateSystem, TimeSystem
+
+_SYSTEMS = {
+    "ICRS": "ICRS",
+    "FK4": "eq_FK4",
+    "FK5": "eq_FK5",
+    "GALACTIC": "galactic",
+    "SUPER_GALACTIC": "supergalactic",
+    "ECLIPTIC": "ecl_FK5",
+    "BARYCENTRIC": "barycentric",
+}
+"""Word of the vocabulary refframe -> that of COOSYS in VOTable 1.4; the others it has no words for."""
+
+_ORIGINS = {2400000.5: "mjd", 0.0: "jd", None: "timestamp"}
+"""Zero of a count -> what to call it in an ID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,48 +35,52 @@ class Frame:
         return dict(self.attributes)["ID"]
 
 
-ICRS = Frame("COOSYS", (("ID", "coosys_icrs"), ("system", "ICRS")))
-GALACTIC = Frame("COOSYS", (("ID", "coosys_galactic"), ("system", "galactic")))
-MJD_UTC = Frame(
-    "TIMESYS",
-    (
-        ("ID", "timesys_mjd_utc"),
-        ("timeorigin", "2400000.5"),
-        ("timescale", "UTC"),
-        ("refposition", "TOPOCENTER"),
-    ),
-)
-TIMESTAMP_UTC = Frame(
-    "TIMESYS", (("ID", "timesys_timestamp_utc"), ("timescale", "UTC"), ("refposition", "TOPOCENTER"))
-)
-"""Calendar dates have their origin in themselves."""
+def frames_of(columns: Iterable[Column]) -> Mapping[str, Frame]:
+    """Name of a column -> the system it counts in, each one element for all of its columns.
 
-_POSITIONS = {
-    "pos.eq.ra": ICRS,
-    "pos.eq.dec": ICRS,
-    "pos.eq": ICRS,
-    "pos.galactic.lon": GALACTIC,
-    "pos.galactic.lat": GALACTIC,
-    "pos.galactic": GALACTIC,
-}
-_INSTANTS = ("time.epoch", "time.start", "time.end")
-
-
-def frame_of(column: Column) -> Frame | None:
-    """The system a column counts in; None where nothing is to be said.
-
-    Notes
-    -----
-    Only the first word of a UCD says what a value is (UCD1+ 1.4 section 3): an error of a position is
-    no position. ``meta.ref`` among the others marks an origin, which is in a system of its own.
+    A FIELD can refer to one only: a column of both has its coordinate system told.
     """
-    first, *others = (column.ucd or "").split(";")
-    if first in _POSITIONS and (column.unit == "deg" or column.type.is_geometry):
-        return _POSITIONS[first]
-    if column.type.is_geometry and first.startswith("pos"):
-        return ICRS
-    if first not in _INSTANTS or "meta.ref" in others:
-        return None
-    if column.type.is_timestamp:
-        return TIMESTAMP_UTC
-    return MJD_UTC if column.unit == "d" and column.type.is_numeric else None
+    elements: dict[CoordinateSystem | TimeSystem, Frame] = {}
+    taken: set[str] = set()
+    frames: dict[str, Frame] = {}
+    for column in columns:
+        system = column.coosys if column.coosys is not None and _told(column.coosys) else column.timesys
+        if system is None:
+            continue
+        if system not in elements:
+            elements[system] = _frame(system, taken)
+            taken.add(elements[system].xml_id)
+        frames[column.name] = elements[system]
+    return frames
+
+
+def _told(system: CoordinateSystem) -> bool:
+    return system.system in _SYSTEMS
+
+
+def _frame(system: CoordinateSystem | TimeSystem, taken: set[str]) -> Frame:
+    if isinstance(system, CoordinateSystem):
+        wanted = f"coosys_{system.system.lower()}"
+        said = {"system": _SYSTEMS[system.system], "equinox": system.equinox, "epoch": system.epoch}
+        return _element("COOSYS", _unused(wanted, taken), said)
+    wanted = "_".join(("timesys", _ORIGINS.get(system.timeorigin, "count"), _plain(system.timescale)))
+    origin = None if system.timeorigin is None else f"{system.timeorigin:.17g}"
+    said = {"timeorigin": origin, "timescale": system.timescale, "refposition": system.refposition}
+    return _element("TIMESYS", _unused(wanted, taken), said)
+
+
+def _element(name: str, xml_id: str, said: Mapping[str, str | None]) -> Frame:
+    attributes = {"ID": xml_id, **{key: value for key, value in said.items() if value is not None}}
+    return Frame(name, tuple(attributes.items()))
+
+
+def _plain(word: str) -> str:
+    return "".join(letter for letter in word.lower() if letter.isascii() and letter.isalnum()) or "other"
+
+
+def _unused(wanted: str, taken: set[str]) -> str:
+    """An ID that no element has yet."""
+    candidate, number = wanted, 2
+    while candidate in taken:
+        candidate, number = f"{wanted}_{number}", number + 1
+    return candidate

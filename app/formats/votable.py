@@ -16,7 +16,7 @@ from app.formats.binary import Records
 from app.formats.cells import Cell, cell_of
 from app.formats.characters import legible
 from app.formats.chunks import base64_encoded, closed, sliced
-from app.formats.frames import frame_of
+from app.formats.frames import frames_of
 from app.formats.tabledata import TableRows
 from app.results import ResultStream
 from datalink import InputParameter, ServiceDescriptor
@@ -161,6 +161,7 @@ class _Envelope:
         self._columns = columns
         self._provenance = provenance
         self._serialization = serialization
+        self._frames = frames_of(columns)
 
     def head(self) -> bytes:
         return self._halves(())[0]
@@ -172,7 +173,7 @@ class _Envelope:
         return b"".join(self._halves(infos))
 
     def _halves(self, infos: Sequence[etree._Element]) -> tuple[bytes, bytes]:
-        frames = {frame.xml_id: frame for column in self._columns if (frame := frame_of(column)) is not None}
+        frames = {frame.xml_id: frame for frame in self._frames.values()}
         resource = _element("RESOURCE", type="results")
         if self._provenance.description:
             resource.append(_description(self._provenance.description))
@@ -190,10 +191,11 @@ class _Envelope:
         masked = self._serialization is not Serialization.BINARY
         named = {p.ref for service in self._provenance.services for p in service.parameters}
         ids = {name: xml_id for name, xml_id in _ids(self._columns).items() if name in named}
-        table.extend(
-            _field(column, cell_of(column.type, masked=masked), xml_id=ids.get(column.name))
-            for column in self._columns
-        )
+        for column in self._columns:
+            frame = self._frames.get(column.name)
+            cell = cell_of(column.type, masked=masked)
+            xml_id = ids.get(column.name)
+            table.append(_field(column, cell, frame.xml_id if frame else None, xml_id=xml_id))
         if self._serialization is None:
             return table
         rows = _element(self._serialization.value)
@@ -278,9 +280,8 @@ def _parameter(parameter: InputParameter, ids: Mapping[str, str]) -> etree._Elem
     return element
 
 
-def _field(column: Column, cell: Cell, *, xml_id: str | None = None) -> etree._Element:
-    """A FIELD (VOTable 1.4 section 4)."""
-    frame = frame_of(column)
+def _field(column: Column, cell: Cell, frame: str | None, *, xml_id: str | None = None) -> etree._Element:
+    """A FIELD (VOTable 1.4 section 4); ``frame`` is the ID of the system it counts in."""
     element = _element(
         "FIELD",
         ID=xml_id,
@@ -291,7 +292,7 @@ def _field(column: Column, cell: Cell, *, xml_id: str | None = None) -> etree._E
         unit=column.unit,
         ucd=column.ucd,
         utype=column.utype,
-        ref=frame.xml_id if frame else None,
+        ref=frame,
     )
     if column.description:
         element.append(_description(column.description))

@@ -6,7 +6,7 @@ import hashlib
 import ipaddress
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import format_datetime
 from pathlib import Path
 from typing import TypeVar
@@ -18,12 +18,12 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 
-from app.dependencies import BaseUrlDependency, ParametersDependency, ServiceDependency
-from app.errors import JobNotFound, RequestTooLarge, UsageError
+from app.dependencies import BaseUrlDependency, ParametersDependency, ServiceDependency, body_of
+from app.errors import JobNotFound, UsageError
 from app.factory import Service
 from app.services.bundle_jobs import BUNDLE
-from app.services.jobs import TAP, plan_of
-from app.services.parameters import Parameters
+from app.services.jobs import TAP, plan_of, with_tables_as_files
+from app.services.parameters import Parameters, SentFile
 from app.services.plan import plan_facts, plan_text
 from app.uws import (
     CONTROLS,
@@ -51,6 +51,7 @@ _READ = ["GET", "HEAD"]
 _PRIVATE = {"cache-control": "private, no-store"}
 _XML = "application/xml"
 _VOTABLE = "application/x-votable+xml"
+_BYTES = "application/octet-stream"
 _WRITABLE = {"phase": "PHASE", "destruction": "DESTRUCTION", "executionduration": "EXECUTIONDURATION"}
 """Resource of a job -> the parameter that changes it (UWS 1.1 section 2.2.3)."""
 
@@ -102,13 +103,16 @@ async def create_bundle(
 async def _create(
     kind: str, request: Request, parameters: Parameters, service: Service, base_url: str
 ) -> Response:
-    _refuse_uploads(parameters)
     known = _secret(request)
     secret = known or secrets.token_urlsafe(24)
-    controls, values = _split(parameters)
+    controls, values, files = _split(parameters)
     given = tuple(pair for pair in values if pair[1].strip())
     client = Client(_key(secret), _share(request))
-    job = await _asked(service, lambda: service.jobs.create(kind, given, controls, client, base_url=base_url))
+    job = await _stored(
+        service,
+        lambda: service.jobs.create(kind, given, controls, client, base_url=base_url, files=files),
+        files,
+    )
     response = _see_other(f"{_list_url(base_url)}/{job.id}")
     if known is None:
         response.set_cookie(
@@ -144,9 +148,8 @@ async def act(
     job_id: str, parameters: ParametersDependency, service: ServiceDependency, base_url: BaseUrlDependency
 ) -> Response:
     """Do with a job what ACTION, PHASE and the like say, or give it parameters."""
-    _refuse_uploads(parameters)
-    controls, values = _split(parameters)
-    stays = await _asked(service, lambda: service.jobs.act(job_id, controls, values))
+    controls, values, files = _split(parameters)
+    stays = await _stored(service, lambda: service.jobs.act(job_id, controls, values, files), files)
     return _see_other(f"{_list_url(base_url)}/{job_id}" if stays else _list_url(base_url))
 
 
@@ -161,7 +164,9 @@ async def remove(job_id: str, service: ServiceDependency, base_url: BaseUrlDepen
 async def plan(job_id: str, request: Request, service: ServiceDependency) -> Response:
     """What the job's query does: SQL, columns, and what is to be read; as JSON, or as text by Accept."""
     job = await _asked(service, lambda: service.jobs.get(job_id))
-    found = await to_thread.run_sync(plan_of, service.queries, job, limiter=service.threads)
+    found = await to_thread.run_sync(
+        plan_of, service.queries, service.jobs.files, job, limiter=service.threads
+    )
     accept = request.headers.get("accept", "")
     if "text/plain" in accept and "json" not in accept:
         return PlainTextResponse(plan_text(found), headers=_PRIVATE)
@@ -196,36 +201,46 @@ async def set_resource(
     """Change one thing of a job (section 2.2.3)."""
     name = resource.lower()
     if name not in _WRITABLE and name != "parameters":
-        raise HTTPException(405 if name in _RESOURCES else 404)
-    _refuse_uploads(parameters)
-    controls, values = _split(parameters)
+        if name in _RESOURCES or name == "plan":
+            sentence = f"{resource[:40]} of a job can be read, not set."
+            return PlainTextResponse(f"{sentence}\n", 405, headers={"allow": ", ".join(_READ), **_PRIVATE})
+        raise HTTPException(404)
+    controls, values, files = _split(parameters)
     if name == "parameters":
-        await _asked(service, lambda: service.jobs.set_parameters(job_id, values))
+        await _stored(service, lambda: service.jobs.set_parameters(job_id, values, files), files)
     elif _WRITABLE[name] not in controls:
         raise UsageError(f"{_WRITABLE[name]} is missing.")
     else:
         wanted = {_WRITABLE[name]: controls[_WRITABLE[name]]}
-        await _asked(service, lambda: service.jobs.act(job_id, wanted, ()))
+        await _asked(service, lambda: service.jobs.act(job_id, wanted))
     return _see_other(f"{_list_url(base_url)}/{job_id}")
 
 
-@router.api_route("/{job_id}/parameters/{name}", methods=_READ)
+@router.api_route("/{job_id}/parameters/{name:path}", methods=_READ)
 async def get_parameter(job_id: str, name: str, service: ServiceDependency) -> Response:
-    """One parameter of a job; several values a line each."""
+    """One parameter of a job; several values a line each, a table as the file that it came in."""
     job = await _asked(service, lambda: service.jobs.get(job_id))
-    values = job.values(name)
-    if not values:
+    values, file = job.values(name), job.input(name)
+    if values:
+        return _text("\n".join(values))
+    path = None if file is None else service.jobs.files.input(job.id, file)
+    if path is None or not path.is_file():
         raise JobNotFound(f'The job has no parameter "{name[:40]}".')
-    return _text("\n".join(values))
+    # Whatever a client has sent, no browser is to take it for a page of ours.
+    headers = {**_PRIVATE, "content-disposition": "attachment", "x-content-type-options": "nosniff"}
+    return FileResponse(path, media_type=_BYTES, headers=headers)
 
 
-@router.put("/{job_id}/parameters/{name}")
+@router.put("/{job_id}/parameters/{name:path}")
 async def put_parameter(
     job_id: str, name: str, request: Request, service: ServiceDependency, base_url: BaseUrlDependency
 ) -> Response:
     """Give a pending job a parameter, whose value is the body of the request (section 2.1.11)."""
-    value = await _body(request, limit=service.config.request_bytes)
-    await _asked(service, lambda: service.jobs.set_parameters(job_id, ((name.upper(), value),)))
+    config = service.config
+    value = await _body(request, limit=config.request_bytes, seconds=config.request_timeout)
+    # PUT replaces, also what accumulates: nothing of it is left, then this is added.
+    values = ((name.upper(), ""), (name.upper(), value))
+    await _asked(service, lambda: service.jobs.set_parameters(job_id, values))
     return _see_other(f"{_list_url(base_url)}/{job_id}")
 
 
@@ -266,6 +281,11 @@ async def _asked(service: Service, call: Callable[[], _T]) -> _T:
     return await to_thread.run_sync(call, limiter=service.jobs.threads)
 
 
+async def _stored(service: Service, call: Callable[[], _T], files: Sequence[SentFile]) -> _T:
+    """The same, in one of the threads of queries if there are files to be stored, which may take seconds."""
+    return await to_thread.run_sync(call, limiter=service.threads if files else service.jobs.threads)
+
+
 async def _after_waiting(service: Service, job_id: str, request: Request, parameters: Parameters) -> Job:
     jobs = service.jobs
     seconds = jobs.patience(parameters.one("WAIT"))
@@ -287,30 +307,22 @@ async def _leave_when_gone(request: Request, scope: anyio.CancelScope) -> None:
     scope.cancel()
 
 
-async def _body(request: Request, *, limit: int) -> str:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise RequestTooLarge(f"The body of the request is larger than the {limit} bytes allowed.")
+async def _body(request: Request, *, limit: int, seconds: float) -> str:
+    chunks = [chunk async for chunk in body_of(request, limit=limit, seconds=seconds)]
     try:
-        return body.decode("utf-8")
+        return b"".join(chunks).decode("utf-8")
     except UnicodeDecodeError as error:
         raise UsageError("The value is not valid UTF-8; send it so.") from error
 
 
-def _split(parameters: Parameters) -> tuple[Mapping[str, str], Values]:
-    """What is for UWS, and what is for the job."""
+def _split(sent: Parameters) -> tuple[Mapping[str, str], Values, tuple[SentFile, ...]]:
+    """What is for UWS, and what is for the job: values that are texts, and files."""
+    parameters = with_tables_as_files(sent)
     controls = {name: value for name in CONTROLS if (value := parameters.one(name)) is not None}
     values = tuple(
         (name, value) for name, all_ in parameters.values.items() if name not in CONTROLS for value in all_
     )
-    return controls, values
-
-
-def _refuse_uploads(parameters: Parameters) -> None:
-    if parameters.files or parameters.all("UPLOAD"):
-        raise UsageError("UPLOAD is not offered yet; leave it out, or give the values in the query itself.")
+    return controls, values, parameters.files
 
 
 def _secret(request: Request) -> str | None:
@@ -376,7 +388,7 @@ _RESOURCES: Mapping[str, Callable[[Job, str], Response]] = {
     "owner": lambda job, _: _text(""),
     "runid": lambda job, _: _text(job.run_id or ""),
     "error": _error,
-    "parameters": lambda job, _: _xml(parameters_document(job)),
+    "parameters": lambda job, url: _xml(parameters_document(job, url)),
     "results": lambda job, url: _xml(results_document(job, url)),
 }
 """Name of a resource of a job -> what it tells (section 2.2.1)."""

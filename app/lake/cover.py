@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from adql import Cells, Cone, Outline
 from adql.pruning import Around, Region, Union
+from app.lake.neighbourhood import Positioned, cells_near
 
 ORDER = 12
 """HEALPix order of ``dl3.events.healpix``: cells of 0.86 arcmin."""
@@ -91,13 +92,18 @@ class Cover:
         return meets, np.maximum(low, self.low[first]), np.minimum(high, self.high[last])
 
 
-def cover_of(regions: Sequence[Region]) -> Cover | None:
+def cover_of(regions: Sequence[Region], positioned: Positioned | None = None) -> Cover | None:
     """A cover of the sky that lies in all the regions; None if that is the whole sky.
 
     It holds every cell that a region touches, and some more. An outline is read as the smaller of the
     two parts into which it cuts the sky.
+
+    Parameters
+    ----------
+    positioned
+        Finds the positions of other tables' rows; without it their surroundings may be anywhere.
     """
-    covers = [cover for region in regions if (cover := _cover(region)) is not None]
+    covers = [cover for region in regions if (cover := _cover(region, positioned)) is not None]
     if not covers:
         return None
     common = covers[0]
@@ -106,7 +112,7 @@ def cover_of(regions: Sequence[Region]) -> Cover | None:
     return common
 
 
-def _cover(region: Region) -> Cover | None:
+def _cover(region: Region, positioned: Positioned | None) -> Cover | None:
     if isinstance(region, Cone):
         return _cone(region.lon, region.lat, region.radius)
     if isinstance(region, Cells):
@@ -114,9 +120,11 @@ def _cover(region: Region) -> Cover | None:
         known = indices[(indices >= 0) & (indices < 12 * 4**region.order)]
         return Cover.of_cells(known, np.full(known.shape, region.order, dtype=np.int64))
     if isinstance(region, Union):
-        return _union([cover_of(place) for place in region.places])
+        return _union([cover_of(place, positioned) for place in region.places])
     if isinstance(region, Around):
-        return None
+        positions = positioned(region) if positioned is not None else None
+        cells = None if positions is None else cells_near(positions)
+        return None if cells is None else Cover.of_cells(*cells)
     return _outline(region)
 
 

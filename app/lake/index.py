@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 
 from adql import Interval, Restriction
 from adql.pruning import Scalar
-from app.lake.cover import NPIX, cover_of
+from app.lake.cover import NPIX, Cover, cover_of
+from app.lake.neighbourhood import Positioned
 
 RANGED = ("healpix", "ra", "dec", "energy", "event_time", "event_mjd")
 """Columns of ``dl3.events`` whose least and greatest value is known for each file."""
 
 PUBLIC = "public"
+
+MOST_PARTS = 12
+"""Ranges of cells that the files of a query are read in: each costs an engine some 1.5 ms."""
 
 _RANGES = pa.list_(pa.float64())
 SCHEMA = pa.schema(
@@ -127,26 +131,44 @@ def to_records(table: pa.Table) -> list[FileRecord]:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Files of which the same range of cells is wanted."""
+
+    files: tuple[Path, ...]
+    low: int
+    """Least ``healpix`` that a wanted row can have."""
+    high: int
+    """Greatest ``healpix`` that a wanted row can have."""
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """What is to be read for one reference to ``dl3.events``."""
 
     files: tuple[Path, ...]
-    bounds: tuple[tuple[int, int], ...] | None
-    """For each file, the least and greatest ``healpix`` that a wanted row can have, both inside; None
-    where nothing is known of the place, so that rows without a position count too."""
+    parts: tuple[Part, ...] | None
+    """The files by ranges of ``healpix``, which do not overlap; a file may be in several. None where nothing
+    is known of the place, so that rows without a position count too."""
     groups: int
     """Row groups that are to be read."""
     nrows: int
     """Rows of those row groups."""
     nbytes: int
     """About the bytes of those row groups, on the disk."""
+    collections: tuple[str, ...] = ()
+    """Those that the files are of, by name."""
+
+    @property
+    def bounds(self) -> tuple[tuple[int, int], ...] | None:
+        """The ranges of ``healpix`` that are read; None where nothing is known of the place."""
+        return None if self.parts is None else tuple((part.low, part.high) for part in self.parts)
 
     @property
     def healpix(self) -> tuple[int, int] | None:
         """One pair of bounds for all the files; None where there is none."""
-        if not self.bounds:
+        if not self.parts:
             return None
-        return min(low for low, _ in self.bounds), max(high for _, high in self.bounds)
+        return min(part.low for part in self.parts), max(part.high for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,11 +201,16 @@ class FileIndex:
     """One part per row group; low and high are of ``healpix``."""
     group_nrows: Integers
     _by_name: Mapping[str, Mask] = field(init=False, repr=False)
+    _codes: Integers = field(init=False, repr=False)
+    """Place in ``_by_name`` of the collection of each file."""
 
     def __post_init__(self) -> None:
         names = np.array(self.collections, dtype=object)
         masks = {name: np.asarray(names == name, dtype=bool) for name in dict.fromkeys(self.collections)}
         object.__setattr__(self, "_by_name", masks)
+        places = {name: place for place, name in enumerate(masks)}
+        codes = np.array([places[name] for name in self.collections], dtype=np.int64)
+        object.__setattr__(self, "_codes", codes)
 
     @classmethod
     def from_table(cls, table: pa.Table, lake: Path, rights: Mapping[str, str]) -> FileIndex:
@@ -212,7 +239,13 @@ class FileIndex:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def select(self, restriction: Restriction | None = None, *, restricted: bool = False) -> Selection:
+    def select(
+        self,
+        restriction: Restriction | None = None,
+        *,
+        restricted: bool = False,
+        positioned: Positioned | None = None,
+    ) -> Selection:
         """The files that can hold rows that meet a restriction.
 
         No wanted row is left out; what else the files hold is for the exact conditions in the SQL.
@@ -223,48 +256,55 @@ class FileIndex:
             What is asked of ``dl3.events``; None for all of it.
         restricted
             Read the collections too whose licence forbids redistribution.
+        positioned
+            Finds the positions of other tables' rows, near which the wanted rows are.
         """
         asked = restriction or Restriction()
         wanted = np.ones(len(self), dtype=bool) if restricted else self.public.copy()
         wanted &= self._in_collections(asked)
         wanted &= self._in_ranges(asked)
         wanted &= self._in_observations(asked)
-        cover = cover_of(asked.regions)
+        cover = cover_of(asked.regions, positioned)
         if cover is None:
-            return self._selection(wanted, None)
-        lowest, highest = self.ranges["healpix"]
-        first = np.where(lowest <= highest, lowest, 1).astype(np.int64)
-        last = np.where(lowest <= highest, highest, 0).astype(np.int64)
-        meets, low, high = cover.bounds_within(first, last)
-        return self._selection(wanted & meets, (low, high))
+            return self._selection(wanted, wanted[self.groups.owner], None)
+        if cover.low.size == 0:
+            return self._selection(wanted & False, wanted[self.groups.owner] & False, ())
+        # Row groups without a position have -1 for both ends, which is no cell.
+        low, high = np.maximum(self.groups.low, 0).astype(np.int64), self.groups.high.astype(np.int64)
+        read = cover.bounds_within(low, high)[0] & wanted[self.groups.owner]
+        chosen = np.zeros(len(self), dtype=bool)
+        chosen[self.groups.owner[read]] = True
+        spared = chosen[self.groups.owner] & ~read
+        ranges = _parted(cover, low[spared])
+        return self._selection(chosen, read, tuple(self._parts(ranges, low, high, read)))
 
-    def _selection(self, wanted: Mask, bounds: tuple[Integers, Integers] | None) -> Selection:
-        chosen = np.flatnonzero(wanted)
-        read = wanted[self.groups.owner]
-        if bounds is not None:
-            low, high = bounds[0][self.groups.owner], bounds[1][self.groups.owner]
-            read = read & (self.groups.low <= high) & (self.groups.high >= low)
+    def _parts(self, ranges: Cover, low: Integers, high: Integers, read: Mask) -> Iterator[Part]:
+        """The files of each range of cells that have a row group with some of them."""
+        for least, most in zip(ranges.low.tolist(), ranges.high.tolist(), strict=True):
+            met = read & (low <= most) & (high >= least)
+            if met.any():
+                files = tuple(self.paths[i] for i in np.unique(self.groups.owner[met]))
+                yield Part(files, max(least, int(low[met].min())), min(most, int(high[met].max())))
+
+    def _selection(self, wanted: Mask, read: Mask, parts: tuple[Part, ...] | None) -> Selection:
         owner = self.groups.owner[read]
         rows = self.group_nrows[read]
         nbytes = float((rows * (self.nbytes[owner] / np.maximum(self.nrows[owner], 1))).sum())
         return Selection(
-            files=tuple(self.paths[i] for i in chosen),
-            bounds=None
-            if bounds is None
-            else tuple(zip(bounds[0][chosen].tolist(), bounds[1][chosen].tolist(), strict=True)),
+            files=tuple(self.paths[i] for i in np.flatnonzero(wanted)),
+            parts=parts,
             groups=int(read.sum()),
             nrows=int(rows.sum()),
             nbytes=math.ceil(nbytes),
+            collections=self._named(np.flatnonzero(wanted)),
         )
 
+    def _named(self, chosen: Integers) -> tuple[str, ...]:
+        names = tuple(self._by_name)
+        return tuple(sorted(names[code] for code in np.unique(self._codes[chosen])))
+
     def _in_collections(self, asked: Restriction) -> Mask | bool:
-        names = set(self._by_name)
-        members = asked.members.get("collection")
-        if members is not None:
-            names &= members
-        interval = asked.intervals.get("collection")
-        if interval is not None:
-            names = {name for name in names if _text_within(name, interval)}
+        names = collections_within(self._by_name, asked)
         if len(names) == len(self._by_name):
             return True
         masks = [self._by_name[name] for name in names]
@@ -291,6 +331,35 @@ class FileIndex:
         wanted = np.zeros(len(self), dtype=bool)
         wanted[self.observations.owner[kept]] = True
         return wanted
+
+
+def collections_within(names: Iterable[str], asked: Restriction) -> set[str]:
+    """Those of the collections that can have rows which meet a restriction on their column of that name."""
+    members = asked.members.get("collection")
+    within = set(names) if members is None else {name for name in names if name in members}
+    interval = asked.intervals.get("collection")
+    if interval is not None:
+        within = {name for name in within if _text_within(name, interval)}
+    return within
+
+
+def _parted(cover: Cover, spared: Integers) -> Cover:
+    """The ranges of cells that are read for a cover, few and wide.
+
+    An engine reads files between one pair of bounds: what lies between two places that are far apart in the
+    numbers, though perhaps neighbours on the sky, must not be read for that. Each range costs a scan of its
+    own, so the cover is cut only where row groups are spared, and at the most worthy gaps.
+
+    Parameters
+    ----------
+    spared
+        Least cell of each row group of the files that has no cell of the cover.
+    """
+    ordered = np.sort(spared)
+    between = np.searchsorted(ordered, cover.low[1:]) - np.searchsorted(ordered, cover.high[:-1])
+    worth = np.flatnonzero(between > 0)
+    cuts = np.sort(worth[np.argsort(-between[worth], kind="stable")][: MOST_PARTS - 1])
+    return Cover(cover.low[np.concatenate([[0], cuts + 1])], cover.high[np.concatenate([cuts, [-1]])])
 
 
 def _spans(asked: Restriction, name: str) -> list[tuple[float, float]]:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,10 +18,12 @@ from adql import Catalogue, Column, ast
 from adql.limits import Limits
 from app.config import Config
 from app.engines.base import Engine, Session
-from app.errors import QueryQueueFull
-from app.formats import Choice, Info, Provenance
+from app.errors import QueryQueueFull, QueryTimeout
+from app.formats import Choice, Fits, Info, Provenance, Spool, Writer
+from app.lake import Origin
 from app.results import ResultStream, limited
-from app.uploads import UploadLoader, UploadSource
+from app.services.origin import PROTOCOL, origin_infos, request_url
+from app.uploads import LoadedUploads, UploadLoader, UploadSource
 from datalink import ServiceDescriptor, linking_column, links_descriptor
 from vosi import Site, sited
 
@@ -62,10 +65,18 @@ class Queries:
         self.config = config
         self.limits = Limits(length=config.query_length)
         self.uploads = UploadLoader(config)
+        self._spool = Spool(config.scratch, most=config.spool_limit)
         self._places = threading.BoundedSemaphore(config.open_queries)
 
-    def start(self, query: Query) -> QueryRun:
+    def start(self, query: Query, loaded: LoadedUploads | None = None) -> QueryRun:
         """A run of the query that begins to work when its first chunk is asked for.
+
+        Parameters
+        ----------
+        query
+            What is asked.
+        loaded
+            Its tables, if they are loaded already; they stay so until the run is closed.
 
         Raises
         ------
@@ -78,7 +89,7 @@ class Queries:
                 retry_after=10,
                 hint="Try again in 10 s.",
             )
-        return QueryRun(self, query, release=self._places.release)
+        return QueryRun(self, query, loaded, release=self._places.release)
 
     def row_limit(self, text: str, maxrec: int | None) -> int:
         """Most rows of a result.
@@ -151,12 +162,36 @@ class Queries:
             result = self.result(session, text, maxrec, base_url=base_url)
             return pa.Table.from_batches(result.batches, schema=result.schema)
 
+    def writer(self, query: Query) -> Writer:
+        """Who writes the result of a query, with the disk space that the service has for it."""
+        writer = query.choice.writer
+        return replace(writer, spool=self._spool) if isinstance(writer, Fits) else writer
+
     def provenance(
-        self, query: Query, maxrec: int, remarks: Sequence[str] = (), columns: Sequence[Column] = ()
+        self,
+        query: Query,
+        maxrec: int,
+        *,
+        remarks: Sequence[str] = (),
+        origins: Sequence[Origin] = (),
+        columns: Sequence[Column] = (),
     ) -> Provenance:
-        """What a result says of itself (IVOA Note "Data Origin in the VO" 1.1), and what of its rows.
+        """What a result says of itself (IVOA Note "Data Origin in the VO"), and what of its rows.
 
         If one of its columns names datasets, it says how to get their links (DataLink 1.1 section 4).
+
+        Parameters
+        ----------
+        query
+            What was asked.
+        maxrec
+            Most rows of the result.
+        remarks
+            Sentences that the user should read with the rows.
+        origins
+            The releases that the rows are of.
+        columns
+            Those of the result.
         """
         infos = [
             Info("server_software", f"GammaHub/{version('gammahub')}", "Software that answered"),
@@ -164,16 +199,27 @@ class Queries:
             Info("query", query.text, "The ADQL query"),
             Info("maxrec", str(maxrec), "Most rows this result could have"),
         ]
-        if self.config.publisher:
-            infos.insert(1, Info("publisher", self.config.publisher, "Who publishes the service"))
-        if query.base_url:
-            infos.insert(1, Info("service_url", query.base_url, "Where it was asked"))
+        contact = self.config.contact_email or self.config.contact_name
+        stated = {
+            "publisher": (self.config.publisher, "Who publishes the service"),
+            "contact": (contact, "Whom to ask"),
+            "service_url": (query.base_url, "Where it was asked"),
+            "service_protocol": (PROTOCOL if query.base_url else "", "How it was asked"),
+            "request": (self._request(query), "Asks the same again"),
+        }
+        infos[1:1] = [Info(name, value, meaning) for name, (value, meaning) in stated.items() if value]
+        infos += origin_infos(origins)
         infos += [Info("warning", remark) for remark in remarks]
         return Provenance(tuple(infos), services=(*query.services, *self._linking(columns, query.root_url)))
 
     def _linking(self, columns: Sequence[Column], root_url: str) -> tuple[ServiceDescriptor, ...]:
         column = linking_column(columns)
         return () if column is None else (links_descriptor(root_url or self.config.own_url, column),)
+
+    def _request(self, query: Query) -> str:
+        if not query.base_url or query.uploads:
+            return ""
+        return request_url(query.base_url, query.text) or ""
 
 
 class QueryRun:
@@ -182,8 +228,11 @@ class QueryRun:
     One thread at a time asks for chunks; any thread may cancel. It must be closed.
     """
 
-    def __init__(self, queries: Queries, query: Query, *, release: Callable[[], None]) -> None:
+    def __init__(
+        self, queries: Queries, query: Query, loaded: LoadedUploads | None, *, release: Callable[[], None]
+    ) -> None:
         self.query = query
+        self._loaded = loaded
         self._queries = queries
         self._release = release
         self._lock = threading.Lock()
@@ -197,6 +246,8 @@ class QueryRun:
         """Rows so far."""
         self.overflowed = False
         """True if rows were left out; known after the last chunk."""
+        self.origins: tuple[Origin, ...] = ()
+        """The releases that it has rows of; known with the first chunk."""
 
     def next_chunk(self) -> bytes | None:
         """The next chunk of the result; None after the last.
@@ -228,19 +279,23 @@ class QueryRun:
         LOG.debug("query %r", query.text)
         maxrec = self.maxrec = queries.row_limit(query.text, query.maxrec)
         with (
-            queries.uploads.load(query.uploads, stopped=lambda: self._cancelled) as loaded,
+            self._tables() as loaded,
             queries.engine.session(
                 loaded.tables, timeout=query.timeout or queries.config.sync_timeout
             ) as session,
         ):
             self._hold(session)
             try:
-                result = queries.result(session, query.text, maxrec, base_url=query.root_url)
+                with self._advice():
+                    result = queries.result(session, query.text, maxrec, base_url=query.root_url)
                 columns = tuple(replace(c, ucd=query.ucds.get(c.name, c.ucd)) for c in result.columns)
                 counted = replace(result, columns=columns, batches=self._count(result.batches))
                 remarks = (*loaded.remarks, *session.remarks)
-                provenance = queries.provenance(query, maxrec, remarks, result.columns)
-                yield from query.choice.writer.write(counted, provenance)
+                self.origins = session.origins
+                provenance = queries.provenance(
+                    query, maxrec, remarks=remarks, origins=self.origins, columns=columns
+                )
+                yield from queries.writer(query).write(counted, provenance)
                 self.overflowed = result.overflowed
             finally:
                 self._hold(None)
@@ -252,10 +307,30 @@ class QueryRun:
             len(query.text),
         )
 
+    @contextmanager
+    def _advice(self) -> Iterator[None]:
+        """Who asks for too much at once is told that there are jobs."""
+        try:
+            yield
+        except QueryTimeout as error:
+            if self.query.timeout is not None or not self.query.base_url:
+                raise
+            seconds = min(self._queries.config.async_timeout, self._queries.config.hard_async_timeout)
+            job = (
+                f"Or run it as a job, by POST to {self.query.base_url}/async: it may take {seconds} s there."
+            )
+            raise QueryTimeout(error.message, hint=" ".join(filter(None, (error.hint, job)))) from error
+
+    def _tables(self) -> AbstractContextManager[LoadedUploads]:
+        if self._loaded is not None:
+            return nullcontext(self._loaded)
+        return self._queries.uploads.load(self.query.uploads, stopped=lambda: self._cancelled)
+
     def _count(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            self.rows += batch.num_rows
-            yield batch
+        with self._advice():
+            for batch in batches:
+                self.rows += batch.num_rows
+                yield batch
 
     def _hold(self, session: Session | None) -> None:
         with self._lock:

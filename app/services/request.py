@@ -9,8 +9,10 @@ from app.errors import UsageError
 from app.formats import choose_format
 from app.services.parameters import Parameters
 from app.services.query import Query
-from app.uploads import Part, UploadLimits, UploadSource, read_sources
+from app.uploads import Part, UploadLimits, UploadSource, read_sources, with_results
 
+PARAMETERS = frozenset("REQUEST LANG QUERY RESPONSEFORMAT FORMAT MAXREC RUNID UPLOAD".split())
+"""What a request means by its own names, and so no name of a part that holds a table."""
 LANGUAGES = ("ADQL", "ADQL-2.0", "ADQL-2.1")
 """Values of LANG (TAP 1.1 section 2.7.1), case ignored; where it is missing, ADQL is meant."""
 
@@ -51,7 +53,7 @@ def read_query(parameters: Parameters, *, accept: str | None, base_url: str, lim
         choice,
         maxrec=_maxrec(parameters.one("MAXREC")),
         base_url=base_url,
-        uploads=_uploads(parameters, limits),
+        uploads=with_results(_uploads(parameters, limits), base_url),
     )
 
 

@@ -9,6 +9,14 @@
 
 from app.uploads.limits import UploadLimits
 from app.uploads.load import LoadedUploads, UploadLoader
-from app.uploads.parameter import Part, UploadSource, read_sources
+from app.uploads.parameter import Part, UploadSource, read_sources, with_results
 
-__all__ = ["LoadedUploads", "Part", "UploadLimits", "UploadLoader", "UploadSource", "read_sources"]
+__all__ = [
+    "LoadedUploads",
+    "Part",
+    "UploadLimits",
+    "UploadLoader",
+    "UploadSource",
+    "read_sources",
+    "with_results",
+]

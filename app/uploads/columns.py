@@ -15,6 +15,7 @@ from app.formats.characters import is_ascii, utf16
 from app.results import arrow_type
 from app.uploads.field import Field
 from app.uploads.intake import Intake, shown
+from app.uploads.positions import POINT, to_points
 from app.uploads.table import RawTable
 
 _LONGEST_NAME = 128
@@ -58,6 +59,8 @@ def name_columns(table: RawTable, intake: Intake) -> NamedColumns:
                 unit=field.unit,
                 ucd=field.ucd,
                 utype=field.utype,
+                coosys=field.coosys,
+                timesys=field.timesys,
             )
         )
         values.append(cells)
@@ -100,6 +103,8 @@ def _settled(field: Field, values: pa.ChunkedArray) -> tuple[ColumnType, pa.Chun
     type_ = _text_type(type_, values)
     if type_.is_timestamp:
         return _timestamps(type_, values)
+    if (xtype or "").lower() == "adql:point" and (points := to_points(values)) is not None:
+        return POINT, points, "is a point of two numbers here, and no text."
     if xtype in _SIZES or xtype == "polygon":
         return replace(type_, xtype=None), values, f"has no xtype {xtype} here: that is an array of numbers."
     return type_, values, ""
@@ -163,7 +168,7 @@ def _text_type(type_: ColumnType, values: pa.ChunkedArray) -> ColumnType:
                 longest = max(longest, (pc.max(pc.binary_length(utf16(text))).as_py() or 0) // 2)
     size = Field("", datatype, type_.arraysize).count
     arraysize = "*" if size is not None and longest > size else type_.arraysize
-    return ColumnType(datatype, arraysize or ("1" if arraysize is None else arraysize), type_.xtype)
+    return ColumnType(datatype, arraysize, type_.xtype)
 
 
 def _timestamps(type_: ColumnType, values: pa.ChunkedArray) -> tuple[ColumnType, pa.ChunkedArray, str]:

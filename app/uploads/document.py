@@ -20,6 +20,7 @@ from app.uploads.encodings import as_utf8
 from app.uploads.field import Field
 from app.uploads.intake import Intake, shown
 from app.uploads.metadata import description_of, fields_of, local_name
+from app.uploads.systems import Systems
 
 Event = tuple[str, etree._Element]
 """``start`` or ``end``, and of what."""
@@ -29,7 +30,8 @@ _LONGEST_HEADER = 16 << 20
 """Bytes before the rows: a thousand columns described at length need a tenth of it."""
 _TAG_BEFORE_ROWS = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:TABLEDATA|STREAM)(?:\s[^<>]*)?/?>")
 _SERIALIZATIONS = ("TABLEDATA", "BINARY", "BINARY2", "FITS")
-_TOLD = ("VOTABLE", "TABLE", "FIELD", *_SERIALIZATIONS, "STREAM", "TR")
+_SYSTEMS = ("COOSYS", "TIMESYS")
+_TOLD = ("VOTABLE", "TABLE", "FIELD", *_SYSTEMS, *_SERIALIZATIONS, "STREAM", "TR")
 """Elements that the parser tells of."""
 
 
@@ -92,6 +94,7 @@ class Document:
         table: etree._Element | None = None
         serialization: str | None = None
         columns = 0
+        systems = Systems()
         for event, element in self._events_before_rows():
             name = local_name(element)
             if event == "start":
@@ -102,6 +105,8 @@ class Document:
                 elif name == "FIELD":
                     columns += 1
                     self.intake.check_columns(columns)
+                elif name in _SYSTEMS:
+                    systems.add(name, element)
                 elif name in _SERIALIZATIONS and table is not None:
                     serialization = name
                 if name == "TABLEDATA" or (name == "STREAM" and serialization):
@@ -113,7 +118,7 @@ class Document:
             raise self.intake.fault("It is a VOTable without a TABLE.")
         self._check_stream(element)
         return Prologue(
-            fields_of(table, self.intake),
+            fields_of(table, self.intake, systems),
             description_of(table),
             serialization,
             _extension(element) if serialization == "FITS" else None,

@@ -126,8 +126,7 @@ def _field(column: Mapping[str, Any], intake: Intake) -> Field:
         arraysize = "x".join("*" if length == "null" else length for length in lengths)
     if written not in _DATATYPES:
         raise intake.fault(f"its datatype {shown(written)} is none of {', '.join(_DATATYPES)}.", column=name)
-    meta = column.get("meta")
-    facts: Mapping[str, Any] = meta if isinstance(meta, dict) else {}
+    facts = _mapping(column.get("meta"))
     return Field(
         name=name,
         datatype=_DATATYPES[written],
@@ -138,6 +137,14 @@ def _field(column: Mapping[str, Any], intake: Intake) -> Field:
         xtype=_plain(facts.get("xtype")),
         description=_plain(column.get("description")) or "",
     )
+
+
+def _mapping(meta: object) -> Mapping[str, Any]:
+    """What stands under meta, which astropy writes as an ordered mapping: to YAML a list of pairs."""
+    if isinstance(meta, list):
+        pairs = (pair for pair in meta if isinstance(pair, tuple) and isinstance(pair[0], str))
+        return dict(pairs)
+    return meta if isinstance(meta, dict) else {}
 
 
 def _plain(value: object) -> str | None:

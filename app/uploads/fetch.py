@@ -20,6 +20,8 @@ from app.uploads.parameter import Part
 _MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _IN_MEMORY = 1 << 20
+_LOOK = 0.25
+"""Time between two looks whether anyone still waits [s]."""
 _PORTS = {"http": 80, "https": 443}
 _ACCEPT = "application/x-votable+xml, application/vnd.apache.parquet, application/fits, text/csv, */*;q=0.5"
 
@@ -182,8 +184,14 @@ class _HastyStream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """The next bytes."""
-        self.intake.check_stopped()
-        return self.stream.read(max_bytes, timeout=_left(self.deadline))
+        while True:
+            self.intake.check_stopped()
+            patience = min(_left(self.deadline), _LOOK)
+            try:
+                return self.stream.read(max_bytes, timeout=patience)
+            except httpcore.ReadTimeout:
+                # Nothing has come, and nothing is lost.
+                continue
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send bytes."""

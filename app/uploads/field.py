@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from adql import ColumnType
+from adql import ColumnType, CoordinateSystem, TimeSystem
 
 DATATYPES = frozenset(
     "boolean bit unsignedByte short int long char unicodeChar float double floatComplex doubleComplex".split()
@@ -38,6 +38,8 @@ class Field:
     description: str = ""
     null: str | None = None
     """The text that stands for NULL: VALUES null."""
+    coosys: CoordinateSystem | None = None
+    timesys: TimeSystem | None = None
 
     @property
     def is_text(self) -> bool:

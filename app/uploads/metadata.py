@@ -6,6 +6,7 @@ from lxml import etree
 
 from app.uploads.field import DATATYPES, Field, is_arraysize
 from app.uploads.intake import Intake, shown
+from app.uploads.systems import Systems
 
 _LONGEST_DESCRIPTION = 4000
 _OTHER_DATATYPES: dict[str, tuple[str, str]] = {
@@ -38,8 +39,8 @@ def description_of(element: etree._Element) -> str:
     return ""
 
 
-def fields_of(table: etree._Element, intake: Intake) -> tuple[Field, ...]:
-    """The columns of a TABLE.
+def fields_of(table: etree._Element, intake: Intake, systems: Systems) -> tuple[Field, ...]:
+    """The columns of a TABLE, in the systems that the document declares before it.
 
     Raises
     ------
@@ -49,13 +50,14 @@ def fields_of(table: etree._Element, intake: Intake) -> tuple[Field, ...]:
     elements = [child for child in table if local_name(child) == "FIELD"]
     if not elements:
         raise intake.fault("It has no columns (FIELD), and so nothing that a query could name.")
-    return tuple(_field(element, number, intake) for number, element in enumerate(elements, start=1))
+    return tuple(_field(element, number, intake, systems) for number, element in enumerate(elements, start=1))
 
 
-def _field(element: etree._Element, number: int, intake: Intake) -> Field:
+def _field(element: etree._Element, number: int, intake: Intake, systems: Systems) -> Field:
     """A FIELD (VOTable 1.5 section 4.1)."""
     name = element.get("name") or element.get("ID") or f"column_{number}"
     datatype, arraysize = _type(element, name, intake)
+    system = element.get("ref") or ""
     values = next((child for child in element if local_name(child) == "VALUES"), None)
     return Field(
         name=name,
@@ -67,6 +69,8 @@ def _field(element: etree._Element, number: int, intake: Intake) -> Field:
         xtype=_stripped(element.get("xtype")),
         description=description_of(element),
         null=None if values is None else _stripped(values.get("null")),
+        coosys=systems.coordinates.get(system),
+        timesys=systems.times.get(system),
     )
 
 
@@ -82,8 +86,8 @@ def _type(element: etree._Element, name: str, intake: Intake) -> tuple[str, str]
         raise intake.fault(
             f"its arraysize {shown(arraysize)} is not of the form 3, *, 3*, 3x2 or 3x*.", column=name
         )
-    if arraysize == "1" and datatype not in ("char", "unicodeChar"):
-        # Few who write so mean an array of one item.
+    if arraysize == "1":
+        # Few who write so mean an array of one item, and none may (VOTable 1.3, erratum 3).
         arraysize = ""
     return datatype, arraysize
 

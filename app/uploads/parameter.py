@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
@@ -44,6 +44,8 @@ class UploadSource:
     """The file it is in; None where it is to be fetched."""
     url: str | None = None
     """Where it is to be fetched."""
+    result: tuple[str, str] | None = None
+    """The job, and the name of its result, that is the table: what :attr:`url` means on this service."""
 
 
 def read_sources(
@@ -80,6 +82,26 @@ def read_sources(
         if names.count(name) > 1:
             raise UsageError(f"UPLOAD names the table {shown(source.name)} twice; give each its own name.")
     return sources
+
+
+def with_results(sources: Sequence[UploadSource], tap_url: str) -> tuple[UploadSource, ...]:
+    """The same tables, with the results of jobs told from what is elsewhere.
+
+    A service need not reach its own URL, which may not be on the public network.
+
+    Parameters
+    ----------
+    sources
+        The tables.
+    tap_url
+        Where the TAP service is, as the client sees it.
+    """
+    form = re.compile(re.escape(tap_url) + r"/async/([0-9a-f]+)/results/([A-Za-z0-9_.-]+)")
+    found = (form.fullmatch(source.url or "") for source in sources)
+    return tuple(
+        source if match is None else replace(source, result=(match[1], match[2]))
+        for source, match in zip(sources, found, strict=True)
+    )
 
 
 def _source(pair: str, parts: Mapping[str, Part], limits: UploadLimits) -> UploadSource:

@@ -187,6 +187,8 @@ def _described(table: RawTable, prologue: Prologue, intake: Intake) -> RawTable:
             utype=said.utype or there.utype,
             xtype=said.xtype,
             description=said.description or there.description,
+            coosys=said.coosys or there.coosys,
+            timesys=said.timesys or there.timesys,
         )
         for said, there in zip(prologue.fields, table.fields, strict=True)
     )

@@ -2,14 +2,16 @@
 
 from app.uws.documents import job_document, job_list_document, parameters_document, results_document
 from app.uws.files import JobFiles
+from app.uws.inputs import Incoming, Input
 from app.uws.instant import format_instant
 from app.uws.job import Failure, Job, JobLine, Result, Values
-from app.uws.jobs import CONTROLS, Client, Jobs, Terms, read_phase
+from app.uws.jobs import CONTROLS, Jobs, read_phase
 from app.uws.phase import ACTIVE, Phase
 from app.uws.presence import Presence
 from app.uws.run import Run, Work
 from app.uws.runner import ATTEMPTS, Limits, Runner
 from app.uws.store import JobStore
+from app.uws.terms import Client, Terms
 from app.uws.watch import PhaseWatch
 
 __all__ = [
@@ -18,6 +20,8 @@ __all__ = [
     "CONTROLS",
     "Client",
     "Failure",
+    "Incoming",
+    "Input",
     "Job",
     "JobFiles",
     "JobLine",

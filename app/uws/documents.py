@@ -14,7 +14,7 @@ from urllib.parse import quote
 from lxml import etree
 
 from app.uws.instant import format_instant
-from app.uws.job import Job, JobLine, Values
+from app.uws.job import Job, JobLine
 from app.uws.phase import Phase
 from vosi.text import xml_text
 
@@ -52,7 +52,7 @@ def job_document(job: Job, url: str, *, queued_before: int = 0) -> bytes:
     _add(root, "endTime", _optional(job.ended))
     _add(root, "executionDuration", str(job.duration))
     _add(root, "destruction", format_instant(job.destruction))
-    _add_parameters(etree.SubElement(root, _uws("parameters")), job.parameters)
+    _add_parameters(etree.SubElement(root, _uws("parameters")), job, url)
     _add_results(etree.SubElement(root, _uws("results")), job, url)
     if job.failure is not None:
         summary = etree.SubElement(root, _uws("errorSummary"))
@@ -79,10 +79,10 @@ def job_list_document(jobs: Iterable[JobLine], url: str) -> bytes:
     return _serialised(root)
 
 
-def parameters_document(job: Job) -> bytes:
-    """The ``uws:parameters`` of a job."""
+def parameters_document(job: Job, url: str) -> bytes:
+    """The ``uws:parameters`` of a job at ``url``."""
     root = _root("parameters")
-    _add_parameters(root, job.parameters)
+    _add_parameters(root, job, url)
     return _serialised(root)
 
 
@@ -93,9 +93,13 @@ def results_document(job: Job, url: str) -> bytes:
     return _serialised(root)
 
 
-def _add_parameters(parent: etree._Element, parameters: Values) -> None:
-    for name, value in parameters:
+def _add_parameters(parent: etree._Element, job: Job, url: str) -> None:
+    for name, value in job.parameters:
         etree.SubElement(parent, _uws("parameter"), id=xml_text(name)).text = xml_text(value)
+    for one in job.inputs:
+        # The text is where the value is (section 2.1.11).
+        element = etree.SubElement(parent, _uws("parameter"), id=xml_text(one.name), byReference="true")
+        element.text = f"{url}/parameters/{quote(one.name, safe='')}"
 
 
 def _add_results(parent: etree._Element, job: Job, url: str) -> None:

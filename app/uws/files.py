@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from app.lake.durable import make_folder, sync_folder
+from app.uws.inputs import Incoming, Input
 from app.uws.job import Job, Result
 
 _INPUTS = "inputs"
+_RUN = "run-"
+_PIECE = 2**20
+"""Bytes that are copied at a time."""
 _STRAY = 3600.0
-"""Age from which a folder without a job is a leftover, and not that of a job being made [s]."""
+"""Age from which a folder without a job is a leftover, and not that of a job being made, and that of a run
+whose job has ended not one being cleared [s]."""
 
 
 class JobFiles:
@@ -41,6 +47,28 @@ class JobFiles:
     def inputs(self, id_: str) -> Path:
         """Folder of what came with a job, such as uploaded tables; it stays as long as the job. Not made."""
         return self.folder(id_) / _INPUTS
+
+    def input(self, id_: str, one: Input) -> Path:
+        """File of an input."""
+        return self.inputs(id_) / one.file
+
+    def take(self, id_: str, incoming: Incoming) -> Input:
+        """Keep a file with a job, under a name of ours; it is on the disk when this returns."""
+        folder, name = self.inputs(id_), secrets.token_hex(16)
+        incoming.content.seek(0)
+        make_folder(folder)
+        with (folder / name).open("wb") as file:
+            shutil.copyfileobj(incoming.content, file, _PIECE)
+            file.flush()
+            os.fsync(file.fileno())
+            size = file.tell()
+        sync_folder(folder)
+        return Input(incoming.name, name, size, incoming.media_type, incoming.file_name)
+
+    def drop(self, id_: str, inputs: Collection[Input]) -> None:
+        """Remove inputs that the job has no longer."""
+        for one in inputs:
+            self.input(id_, one).unlink(missing_ok=True)
 
     def workspace(self, job: Job) -> Path:
         """Folder of one run of a job, for it to work in; made."""
@@ -71,16 +99,14 @@ class JobFiles:
 
     def strays(self) -> Iterator[str]:
         """Names of jobs that have a folder which nobody has touched for an hour."""
-        before = time.time() - _STRAY
-        for folder in self.root.glob("??/*"):
-            try:
-                if folder.stat().st_mtime < before:
-                    yield folder.name
-            except OSError:
-                continue
+        return (folder.name for folder in _untouched(self.root.glob("??/*")))
+
+    def remains(self) -> Iterator[str]:
+        """Names of jobs of which a run has left what nobody has touched for an hour."""
+        return (folder.parent.name for folder in _untouched(self.root.glob(f"??/*/{_RUN}*")))
 
     def _workspace(self, job: Job) -> Path:
-        return self.folder(job.id) / f"run-{job.run}"
+        return self.folder(job.id) / f"{_RUN}{job.run}"
 
 
 class ResultFile:
@@ -130,6 +156,16 @@ class ResultFile:
     def close(self) -> None:
         """Let go of it; without :meth:`finish` before, it is gone with its workspace."""
         self._file.close()
+
+
+def _untouched(paths: Iterable[Path]) -> Iterator[Path]:
+    before = time.time() - _STRAY
+    for path in paths:
+        try:
+            if path.stat().st_mtime < before:
+                yield path
+        except OSError:
+            continue
 
 
 def _remove(path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from app.uws.inputs import Input
 from app.uws.phase import Phase
 
 Values = tuple[tuple[str, str], ...]
@@ -61,6 +62,8 @@ class Job:
     duration: int
     """Longest time that it may run [s]."""
     parameters: Values = ()
+    inputs: tuple[Input, ...] = ()
+    """Files that came with it."""
     run_id: str | None = None
     owner: str | None = None
     """Key of the owner, by which jobs are listed; None for one who cannot be told."""
@@ -83,6 +86,11 @@ class Job:
     def values(self, name: str) -> tuple[str, ...]:
         """The values of a parameter, its name in any case."""
         return tuple(value for key, value in self.parameters if key.upper() == name.upper())
+
+    def input(self, name: str) -> Input | None:
+        """The file of that name, in any case if there is none that is spelled so."""
+        alike = [one for one in self.inputs if one.name.upper() == name.upper()]
+        return next((one for one in alike if one.name == name), alike[0] if alike else None)
 
     def result(self, id_: str) -> Result | None:
         """The result of that name."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,61 +13,31 @@ from app.errors import (
     JobConflict,
     JobNotFound,
     QueryQueueFull,
-    RequestTooLarge,
     TooManyJobs,
     UsageError,
 )
 from app.uws.files import JobFiles
+from app.uws.inputs import Incoming
 from app.uws.instant import format_instant, now, parse_instant
 from app.uws.job import Job, JobLine, Result, Values
 from app.uws.phase import Phase
+from app.uws.room import InputRoom
 from app.uws.runner import Runner
 from app.uws.store import JobStore
+from app.uws.terms import Client, Terms
+from app.uws.values import check_values, last_value, merge
 from app.uws.watch import PhaseWatch
 
 CONTROLS = frozenset({"PHASE", "ACTION", "DESTRUCTION", "EXECUTIONDURATION", "WAIT"})
 """Parameters that are of UWS and not of the job."""
-_RUN_ID = "RUNID"
 _LISTED = 1000
 """Most jobs of a list."""
 _PAUSE = 0.25
 """How much later than it could be one who waits is told that a job has begun [s]."""
+_TRIES = 10
+"""How often parameters are merged with those that another request sets at the same time."""
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _NUMBER = re.compile(r"\s*\+?(\d{1,18})\s*", re.ASCII)
-# XML 1.0 section 2.2, production Char: what a job document could not say.
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What jobs are granted."""
-
-    duration: int
-    """Time that a job may run if it does not ask [s]."""
-    hard_duration: int
-    """Longest time that it may run [s]."""
-    retention: int
-    """Time from creation to destruction, if it does not ask [s]."""
-    hard_retention: int
-    """Longest such time [s]."""
-    queue: int
-    """Jobs that may wait."""
-    per_client: int
-    """Jobs of one client that may not have ended."""
-    characters: int
-    """Most characters of the parameters of a job."""
-    wait: float
-    """Longest time that a request may wait for a change [s]."""
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """Who asks."""
-
-    owner: str | None = None
-    """Key of the owner, as :attr:`app.uws.Job.owner`."""
-    share: str = ""
-    """With whom the client shares a place in the queue: those of one address."""
 
 
 class Jobs:
@@ -95,6 +65,7 @@ class Jobs:
         self._store = store
         self._runner = runner
         self._watch = watch
+        self._room = InputRoom(store, files, terms)
 
     def start(self) -> None:
         """Begin to run jobs."""
@@ -107,7 +78,14 @@ class Jobs:
         self._store.close()
 
     def create(
-        self, kind: str, parameters: Values, controls: Mapping[str, str], client: Client, *, base_url: str
+        self,
+        kind: str,
+        parameters: Values,
+        controls: Mapping[str, str],
+        client: Client,
+        *,
+        base_url: str,
+        files: Sequence[Incoming] = (),
     ) -> Job:
         """Make a job; with PHASE=RUN it is started (UWS 1.1 section 2.2.3.1, TAP 1.1 section 2.2.2).
 
@@ -123,6 +101,8 @@ class Jobs:
             Who asks.
         base_url
             Where the service is, for the result to say.
+        files
+            Values of parameters that are files; copies are kept with the job.
 
         Raises
         ------
@@ -130,8 +110,10 @@ class Jobs:
             Raised if a value is wrong.
         QueryQueueFull
             Raised if too many jobs wait, or this client has too many.
+        JobsUnavailable
+            Raised if there is no room for the files.
         """
-        self._check(parameters)
+        check_values(parameters, most=self.terms.characters)
         starts = "PHASE" in controls
         if starts and controls["PHASE"].strip().upper() != "RUN":
             raise UsageError(f'PHASE "{controls["PHASE"][:40]}" of a new job; it is RUN or left out.')
@@ -144,14 +126,19 @@ class Jobs:
             destruction=self._destruction(controls.get("DESTRUCTION"), created),
             duration=self._duration(controls.get("EXECUTIONDURATION")),
             parameters=parameters,
-            run_id=_last(parameters, _RUN_ID),
+            run_id=last_value(parameters, "RUNID"),
             owner=client.owner,
             share=client.share,
             base_url=base_url,
             queued=created if starts else None,
         )
         self._make_room(client, starts=starts)
-        self._store.create(job)
+        try:
+            with self._room.taken(job.id, (), files) as inputs:
+                self._store.create(replace(job, inputs=inputs))
+        except BaseException:
+            self.files.remove(job.id)
+            raise
         if starts:
             self._runner.wake()
         return job
@@ -197,7 +184,13 @@ class Jobs:
         """How many jobs have waited longer."""
         return self._store.count_before(job)
 
-    def act(self, id_: str, controls: Mapping[str, str], parameters: Values) -> bool:
+    def act(
+        self,
+        id_: str,
+        controls: Mapping[str, str],
+        parameters: Values = (),
+        files: Sequence[Incoming] = (),
+    ) -> bool:
         """Do what a POST to a job asks; False if the job is gone then.
 
         Raises
@@ -211,8 +204,8 @@ class Jobs:
             return False
         if action:
             raise UsageError(f'Unknown ACTION "{action[:40]}"; it is DELETE.')
-        if parameters:
-            self.set_parameters(id_, parameters)
+        if parameters or files:
+            self.set_parameters(id_, parameters, files)
         if "DESTRUCTION" in controls:
             self.set_destruction(id_, controls["DESTRUCTION"])
         if "EXECUTIONDURATION" in controls:
@@ -251,18 +244,34 @@ class Jobs:
         if not self._store.change(job.id, phases=phases, duration=duration):
             raise _too_late(self.get(id_), "EXECUTIONDURATION can be set before it runs")
 
-    def set_parameters(self, id_: str, parameters: Values) -> None:
-        """Give a pending job other values of these parameters; none where all are empty (section 2.1.11)."""
-        job = self.get(id_)
-        names = {name.upper() for name, _ in parameters}
-        kept = tuple(pair for pair in job.parameters if pair[0].upper() not in names)
-        merged = (*kept, *(pair for pair in parameters if pair[1]))
-        self._check(merged)
-        changed = self._store.change(
-            id_, phases=(Phase.PENDING,), parameters=merged, run_id=_last(merged, _RUN_ID)
+    def set_parameters(self, id_: str, parameters: Values, files: Sequence[Incoming] = ()) -> None:
+        """Give a pending job other values of these parameters; none where all are empty (section 2.1.11).
+
+        Of an accumulating one the values are added to those that are there, unless one of them is empty.
+        """
+        for _ in range(_TRIES):
+            job = self.get(id_)
+            if job.phase is not Phase.PENDING:
+                raise _too_late(job, "parameters can be set while it is PENDING")
+            if self._has_set(job, parameters, files):
+                return
+        raise JobConflict("Other requests set parameters of the job at the same time.", hint="Try again.")
+
+    def _has_set(self, job: Job, parameters: Values, files: Sequence[Incoming]) -> bool:
+        """Set the parameters, if the job has those that it had when it was read."""
+        merged, replaced = merge(
+            job.parameters,
+            parameters,
+            files=[file.name for file in files],
+            accumulating=self.terms.accumulating,
         )
-        if not changed:
-            raise _too_late(self.get(id_), "parameters can be set while it is PENDING")
+        check_values(merged, most=self.terms.characters)
+        remaining = tuple(one for one in job.inputs if one.name.upper() not in replaced)
+        with self._room.taken(job.id, remaining, files) as inputs:
+            changed = self._store.set_parameters(job, merged, inputs, run_id=last_value(merged, "RUNID"))
+        # Of those that have no place, these or those; who reads the job has one list or the other.
+        self.files.drop(job.id, set(job.inputs if changed else inputs) - set(remaining))
+        return changed
 
     def delete(self, id_: str) -> None:
         """Stop a job, and remove it and all that it made (UWS 1.1 section 2.2.3.2)."""
@@ -342,19 +351,6 @@ class Jobs:
             f"The service is busy: {self.terms.queue} jobs wait.", retry_after=60, hint="Try again in 60 s."
         )
 
-    def _check(self, parameters: Values) -> None:
-        size = sum(len(name) + len(value) for name, value in parameters)
-        if size > self.terms.characters:
-            raise RequestTooLarge(
-                f"The parameters of the job have {size} characters; {self.terms.characters} are allowed."
-            )
-        for name, value in parameters:
-            forbidden = _NOT_XML.search(name + value)
-            if forbidden is not None:
-                shown = _NOT_XML.sub("?", name[:40])
-                code = f"U+{ord(forbidden[0]):04X}"
-                raise UsageError(f"The parameter {shown} has the character {code}, which no text can hold.")
-
     def _destruction(self, text: str | None, created: datetime) -> datetime:
         if text is None:
             seconds = min(self.terms.retention, self.terms.hard_retention)
@@ -385,11 +381,6 @@ def read_phase(text: str) -> Phase:
         return Phase(text.strip())
     except ValueError:
         raise UsageError(f'Unknown PHASE "{text[:40]}"; there are {", ".join(Phase)}.') from None
-
-
-def _last(parameters: Values, name: str) -> str | None:
-    values = [value for key, value in parameters if key.upper() == name and value]
-    return values[-1] if values else None
 
 
 def _instant(name: str, text: str) -> datetime:

@@ -178,6 +178,8 @@ class Runner:
         self._changed(job.id)
         LOG.info("job %s begins, attempt %d", job.id, job.attempt)
         try:
+            # Of an attempt whose process has ended; had it not, it would find that it has lost the job.
+            self._files.keep_only(job, ())
             self._works[job.kind](run)
             run.check()
         except Exception as error:
@@ -292,6 +294,7 @@ class Runner:
         for id_ in taken:
             LOG.warning("job %s was left by a process that has ended", id_)
             self._changed(id_)
+            self._tidy(id_)
         if taken:
             self.wake()
 
@@ -322,6 +325,14 @@ class Runner:
         strays = tuple(self._files.strays())
         for id_ in set(strays) - set(self._store.phases(strays)):
             self._files.remove(id_)
+        for id_ in set(self._files.remains()):
+            self._tidy(id_)
+
+    def _tidy(self, id_: str) -> None:
+        """Leave nothing of a job that has ended but its results."""
+        job = self._store.get(id_)
+        if job is not None and not job.phase.is_active:
+            self._files.keep_only(job, job.results)
 
 
 def _given_up() -> Exception:

@@ -42,6 +42,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from app.errors import JobsUnavailable
 from app.lake.durable import make_folder
+from app.uws.inputs import Input
 from app.uws.instant import now
 from app.uws.job import Failure, Job, JobLine, Result, Values
 from app.uws.phase import ACTIVE, Phase
@@ -162,9 +163,10 @@ class JobStore:
         return self._count(JOBS.c.phase == Phase.QUEUED, JOBS.c.queued < _ms(job.queued))
 
     def stored_bytes(self) -> int:
-        """Bytes of all results."""
+        """Bytes of all results, and of all that came with jobs."""
+        total = func.coalesce(func.sum(JOBS.c.size + JOBS.c.input_bytes), 0)
         with self._read() as connection:
-            return int(connection.execute(select(func.coalesce(func.sum(JOBS.c.size), 0))).scalar_one())
+            return int(connection.execute(select(total)).scalar_one())
 
     def change(self, id_: str, *, phases: Collection[Phase], **values: Any) -> bool:
         """Set columns of a job that is in one of these phases; False if it is not.
@@ -172,10 +174,21 @@ class JobStore:
         Parameters
         ----------
         values
-            Any of ``destruction``, ``duration``, ``parameters``, ``run_id``.
+            Any of ``destruction``, ``duration``.
         """
         row = {name: _VALUES[name](value) if name in _VALUES else value for name, value in values.items()}
         return self._update(and_(JOBS.c.id == id_, JOBS.c.phase.in_(list(phases)), _present()), row)
+
+    def set_parameters(
+        self, was: Job, parameters: Values, inputs: Collection[Input], *, run_id: str | None
+    ) -> bool:
+        """Give a pending job other parameters; False if it is pending no more, or has others than it had."""
+        old, row = _parameter_values(was.parameters, was.inputs), _parameter_values(parameters, inputs)
+        unchanged = (JOBS.c[name] == value for name, value in old.items())
+        return self._update(
+            and_(JOBS.c.id == was.id, JOBS.c.phase == Phase.PENDING, *unchanged, _present()),
+            {**row, "run_id": run_id},
+        )
 
     def enqueue(self, id_: str) -> bool:
         """Let a pending job wait for its run; False if it is not pending."""
@@ -425,8 +438,16 @@ def _optional(milliseconds: int | None) -> datetime | None:
     return None if milliseconds is None else _instant(milliseconds)
 
 
-_VALUES: Mapping[str, Callable[[Any], Any]] = {"destruction": _ms, "parameters": json.dumps}
+_VALUES: Mapping[str, Callable[[Any], Any]] = {"destruction": _ms}
 """Column -> how its value is stored, where that is not as it is."""
+
+
+def _parameter_values(parameters: Values, inputs: Collection[Input]) -> dict[str, Any]:
+    return {
+        "parameters": json.dumps(parameters),
+        "inputs": json.dumps([asdict(one) for one in inputs]),
+        "input_bytes": sum(one.size for one in inputs),
+    }
 
 
 def _row(job: Job) -> dict[str, Any]:
@@ -437,7 +458,7 @@ def _row(job: Job) -> dict[str, Any]:
         "created": _ms(job.created),
         "destruction": _ms(job.destruction),
         "duration": job.duration,
-        "parameters": json.dumps(job.parameters),
+        **_parameter_values(job.parameters, job.inputs),
         "run_id": job.run_id,
         "owner": job.owner,
         "share": job.share,
@@ -461,6 +482,7 @@ def _job(row: Row[Any]) -> Job:
         destruction=_instant(row.destruction),
         duration=row.duration,
         parameters=parameters,
+        inputs=tuple(Input(**stored) for stored in json.loads(row.inputs)),
         run_id=row.run_id,
         owner=row.owner,
         share=row.share,

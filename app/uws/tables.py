@@ -35,6 +35,8 @@ JOBS = Table(
     Column("destruction", BigInteger, nullable=False),
     Column("duration", Integer, nullable=False),
     Column("parameters", Text, nullable=False),
+    Column("inputs", Text, nullable=False, server_default="[]"),
+    Column("input_bytes", BigInteger, nullable=False, server_default="0"),
     Column("run_id", Text),
     Column("owner", String(64)),
     Column("share", String(64), nullable=False),
@@ -66,9 +68,16 @@ def _first(connection: Connection) -> None:
     METADATA.create_all(connection, [JOBS])
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_first,)
-"""The step at place n makes version n + 1 of the tables from version n. A step that was released is never
-changed; before the second is added, the first is to hold the tables of its day."""
+def _with_inputs(connection: Connection) -> None:
+    """Jobs may bring files. Where the first step has made the table just now, it has their columns."""
+    if "inputs" not in {column["name"] for column in inspect(connection).get_columns(JOBS.name)}:
+        connection.execute(text("ALTER TABLE jobs ADD COLUMN inputs TEXT NOT NULL DEFAULT '[]'"))
+        connection.execute(text("ALTER TABLE jobs ADD COLUMN input_bytes BIGINT NOT NULL DEFAULT 0"))
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_first, _with_inputs)
+"""The step at place n makes version n + 1 of the tables from version n. The first makes those of today;
+each other adds what is not there yet, and is never changed once it was released."""
 
 
 class NewerTables(Exception):

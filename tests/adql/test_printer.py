@@ -104,7 +104,7 @@ def test_printed_trees_parse_to_themselves(query: ast.Query) -> None:
     assert parse(to_adql(query)) == query
 
 
-@pytest.mark.parametrize("case", cases("answers"), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", cases("answers") + cases("language"), ids=lambda case: case.name)
 def test_printed_cases_parse_to_themselves(case: object) -> None:
     tree = parse(case.query)
     assert parse(to_adql(tree)) == tree

@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from adql import DUCKDB, Cells, Cone, Interval, Restriction, Table, Union, translate
+from adql import (
+    DUCKDB,
+    Around,
+    Catalogue,
+    Cells,
+    Column,
+    ColumnType,
+    Cone,
+    Interval,
+    Restriction,
+    Table,
+    Union,
+    translate,
+)
 from adql.pruning import Region
 from tests.support.miniature import CATALOGUE
+
+_EDGES = Table(
+    "mini",
+    "edges",
+    (
+        Column("label", ColumnType("char", "*")),
+        *(Column(name, ColumnType("double")) for name in ("ra", "dec", "extent")),
+    ),
+)
+(_MINI,) = CATALOGUE.schemas
+SKY = Catalogue((replace(_MINI, tables=(*_MINI.tables, _EDGES)),))
+"""The miniature, and a table of places."""
 
 CONE = "1 = CONTAINS(POINT(ra, dec), CIRCLE(10, 20, 0.5))"
 
@@ -18,7 +45,7 @@ def restrictions(query: str) -> dict[str, list[Restriction]]:
     def scan(table: Table, restriction: Restriction) -> None:
         asked.setdefault(table.name, []).append(restriction)
 
-    translate(query, CATALOGUE, DUCKDB, scan=scan)
+    translate(query, SKY, DUCKDB, scan=scan)
     return asked
 
 
@@ -83,12 +110,68 @@ def test_equal_columns_share_what_is_known() -> None:
     assert asked["visits"][0].intervals == {}
 
 
-def test_the_condition_of_an_outer_join_restricts_nothing() -> None:
-    join = "mini.visits v LEFT JOIN mini.stars s ON v.star_id = s.star_id"
-    query = f"SELECT 1 FROM {join} AND v.hours > 1 AND {CONE}"
+@pytest.mark.parametrize("side", ["LEFT", "RIGHT", "FULL"])
+def test_the_condition_of_an_outer_join_restricts_the_side_that_may_be_left_out(side: str) -> None:
+    tables = ["mini.visits v", "mini.stars s"]
+    first, second = tables if side != "RIGHT" else tables[::-1]
+    query = f"SELECT 1 FROM {first} {side} JOIN {second} ON v.star_id = s.star_id AND v.hours > 1 AND {CONE}"
     asked = restrictions(query)
     assert asked["visits"][0].is_empty
-    assert asked["stars"][0].regions == ()
+    assert asked["stars"][0].regions == (() if side == "FULL" else (Cone(10.0, 20.0, 0.5),))
+    assert asked["stars"][0].intervals == {}
+
+
+NEAR = "DISTANCE(s.ra, s.dec, e.ra, e.dec) < 0.1"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"SELECT 1 FROM mini.stars s, mini.edges e WHERE {NEAR}",
+        f"SELECT 1 FROM mini.stars s JOIN mini.edges e ON {NEAR}",
+        f"SELECT 1 FROM mini.edges e LEFT JOIN mini.stars s ON {NEAR}",
+        f"SELECT 1 FROM mini.stars s RIGHT JOIN mini.edges e ON {NEAR}",
+        f"SELECT (SELECT COUNT(*) FROM mini.stars s WHERE {NEAR}) AS n FROM mini.edges e",
+        f"SELECT 1 FROM mini.edges e WHERE EXISTS (SELECT 1 FROM mini.stars s WHERE {NEAR})",
+        f"SELECT 1 FROM mini.stars s WHERE EXISTS (SELECT 1 FROM mini.edges e WHERE {NEAR})",
+        "SELECT 1 FROM (SELECT ra, dec FROM mini.stars) AS s, (SELECT ra, dec FROM mini.edges) AS e "
+        f"WHERE {NEAR}",
+        f"WITH e AS (SELECT TOP 5 * FROM mini.edges) SELECT 1 FROM mini.stars s, e WHERE {NEAR}",
+        "SELECT 1 FROM mini.stars s, (SELECT POINT(ra, dec) AS p FROM mini.edges) AS e "
+        "WHERE 1 = CONTAINS(POINT(s.ra, s.dec), CIRCLE(e.p, 0.1))",
+    ],
+)
+def test_nearness_to_another_table_restricts_to_its_surroundings(query: str) -> None:
+    assert regions(query) == (Around("mini.edges", "ra", "dec", 0.1),)
+
+
+def test_surroundings_have_what_is_known_of_the_rows_that_they_are_of() -> None:
+    query = (
+        "SELECT 1 FROM mini.stars s JOIN mini.edges e ON "
+        "1 = INTERSECTS(CIRCLE(s.ra, s.dec, 0.1), CIRCLE(e.ra, e.dec, e.extent)) "
+        "WHERE e.label = 'x' AND e.extent > 1"
+    )
+    among = Restriction((), {"extent": Interval(1, None)}, {"label": frozenset({"x"})})
+    assert regions(query) == (Around("mini.edges", "ra", "dec", 0.1, "extent", among),)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"SELECT 1 FROM mini.stars s LEFT JOIN mini.edges e ON {NEAR}",
+        f"SELECT 1 FROM mini.stars s FULL JOIN mini.edges e ON {NEAR}",
+        f"SELECT 1 FROM mini.stars s, mini.edges e WHERE {NEAR} OR s.kind = 1",
+        f"SELECT 1 FROM mini.stars s, mini.edges e WHERE NOT {NEAR}",
+        f"SELECT 1 FROM mini.stars s WHERE NOT EXISTS (SELECT 1 FROM mini.edges e WHERE {NEAR})",
+        f"SELECT 1 FROM mini.stars s WHERE EXISTS (SELECT COUNT(*) FROM mini.edges e WHERE {NEAR})",
+        "SELECT 1 FROM mini.stars s, mini.edges e WHERE DISTANCE(s.ra, s.dec, e.ra, e.dec) < s.mag",
+        "SELECT 1 FROM mini.stars s, mini.edges e WHERE DISTANCE(s.ra, s.dec, e.ra + 1, e.dec) < 1",
+        "SELECT 1 FROM mini.stars s, (SELECT MAX(ra) AS ra, dec FROM mini.edges GROUP BY dec) AS e "
+        f"WHERE {NEAR}",
+    ],
+)
+def test_what_may_lie_elsewhere_is_not_restricted_to_surroundings(query: str) -> None:
+    assert {restriction.regions for restriction in restrictions(query)["stars"]} == {()}
 
 
 def test_each_reference_has_its_own_restriction() -> None:

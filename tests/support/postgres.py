@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.eventually import PATIENCE
+
 FOLDERS = "/usr/lib/postgresql/*/bin"
 """Where Debian has the programs of the server, beside the path."""
 
@@ -68,7 +70,7 @@ def postgres() -> Iterator[str]:
         finally:
             server.terminate()
             try:
-                server.wait(10)
+                server.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 server.kill()
                 server.wait()
@@ -77,7 +79,7 @@ def postgres() -> Iterator[str]:
 
 
 def _wait_for(folder: Path, server: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE
     pid_file = folder / "data" / "postmaster.pid"
     while True:
         # The last line of the file says whether it takes connections.

@@ -9,13 +9,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 
+from tests.support.eventually import PATIENCE
+
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
-_PATIENCE = 60.0
-"""Longest time for a start [s]."""
 
 
 class ServerProcess:
@@ -73,6 +75,16 @@ class ServerProcess:
         return int(re.search(r"^Threads:\s+(\d+)", self._status(), re.MULTILINE)[1])
 
     @property
+    def descriptors(self) -> tuple[str, ...]:
+        """What each of its file descriptors is of."""
+        return tuple(sorted(_targets(Path(f"/proc/{self.process.pid}/fd"))))
+
+    @property
+    def sockets(self) -> int:
+        """How many sockets it has."""
+        return sum(target.startswith("socket:") for target in self.descriptors)
+
+    @property
     def cpu_seconds(self) -> float:
         """Processor time that it has used [s]."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
@@ -90,8 +102,8 @@ class ServerProcess:
     def _end(self, how: signal.Signals) -> None:
         if self.process.poll() is None:
             self.process.send_signal(how)
-        self.process.wait(30)
-        self._reader.join(5)
+        self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -107,19 +119,25 @@ class ServerProcess:
         self._ready.set()
 
     def _wait(self) -> str:
-        assert self._ready.wait(_PATIENCE), self.log
+        assert self._ready.wait(PATIENCE), self.log
         found = re.search(r"TAP service: (\S+)/tap", self.log)
         assert found is not None, self.log
         # It listens already, and answers as soon as it can.
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + PATIENCE
         while self.process.poll() is None and time.monotonic() < until:
             if _answers(found[1]):
                 return found[1]
         raise AssertionError(self.log)
 
 
+def _targets(folder: Path) -> Iterator[str]:
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):
+            yield str(path.readlink())
+
+
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/tap/availability", timeout=5).status_code == 200
+        return httpx.get(f"{url}/tap/availability", timeout=PATIENCE).status_code == 200
     except httpx.HTTPError:
         return False

@@ -14,6 +14,8 @@ import uvicorn
 from app.config import Config
 from app.factory import Service
 from app.main import create_app
+from app.protocol import SETTINGS
+from tests.support.eventually import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,11 @@ def serve(config: Config) -> Iterator[LiveServer]:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     app = create_app(config)
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, server_header=False, proxy_headers=False)
-    )
+    server = uvicorn.Server(uvicorn.Config(app, **SETTINGS))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENCE
         while not server.started:
             if not thread.is_alive() or time.monotonic() > until:
                 raise RuntimeError("the server has not started")
@@ -50,5 +50,5 @@ def serve(config: Config) -> Iterator[LiveServer]:
         yield LiveServer(f"http://127.0.0.1:{port}", app.state.service)
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(PATIENCE)
         listener.close()

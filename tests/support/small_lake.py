@@ -35,6 +35,11 @@ class SmallRelease:
     rights: str = "public"
     title: str = "A release made for tests"
     licence: str = "CC-BY-4.0"
+    licence_url: str | None = None
+    citation: str | None = None
+    reference_url: str | None = None
+    group_rows: int = 1_000_000
+    """Rows of a row group of Parquet."""
 
 
 def make_lake(
@@ -58,7 +63,8 @@ def make_lake(
         path = (
             lake / "events" / f"collection={release.collection}" / "norder=0" / "npix=0" / f"{unique}.parquet"
         )
-        records.append(_write_events(lake, path, events, catalogue.table("dl3.events").columns))
+        columns = catalogue.table("dl3.events").columns
+        records.append(_write_events(lake, path, events, columns, release.group_rows))
         for name, rows in {
             "collections": _collection(release),
             "observations": _observations(release),
@@ -113,14 +119,14 @@ def _events(release: SmallRelease, random: np.random.Generator) -> Mapping[str, 
 
 
 def _write_events(
-    lake: Path, path: Path, events: Mapping[str, np.ndarray], columns: Sequence[Column]
+    lake: Path, path: Path, events: Mapping[str, np.ndarray], columns: Sequence[Column], group_rows: int
 ) -> FileRecord:
     table = pa.table({name: pa.array(values) for name, values in events.items()}).select(
         [column.name for column in columns]
     )
     table = table.cast(arrow_schema(columns))
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path, compression="zstd")
+    pq.write_table(table, path, compression="zstd", row_group_size=group_rows)
     obs_ids = sorted(set(events["obs_id"].tolist()))
     healpix = events["healpix"]
     return FileRecord(
@@ -142,7 +148,10 @@ def _write_events(
             )
             for obs_id in obs_ids
         ),
-        groups=(RowGroup(len(healpix), int(healpix.min()), int(healpix.max())),),
+        groups=tuple(
+            RowGroup(len(part), int(part.min()), int(part.max()))
+            for part in (healpix[i : i + group_rows] for i in range(0, len(healpix), group_rows))
+        ),
     )
 
 
@@ -154,6 +163,9 @@ def _collection(release: SmallRelease) -> list[dict[str, object]]:
             "facility": "TEST",
             "simulated": 1,
             "licence": release.licence,
+            "licence_url": release.licence_url,
+            "citation": release.citation,
+            "reference_url": release.reference_url,
             "rights": release.rights,
             "n_observations": release.n_observations,
             "n_events": release.n_events,

@@ -17,9 +17,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import Table
 
-from app.config import Config
-from app.ingest import ingest
-from tests.support.server import LiveServer, serve
+from tests.support.server import LiveServer
 
 pytestmark = pytest.mark.real
 
@@ -27,18 +25,8 @@ RADIUS = 0.3
 
 
 @pytest.fixture(scope="module")
-def live(dl3_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """All collections in a lake, served."""
-    config = Config(home=tmp_path_factory.mktemp("real"), hard_maxrec=10_000_000)
-    report = ingest(dl3_root, lake=config.lake)
-    assert not report.rejected
-    with serve(config) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def tap(live: LiveServer) -> pyvo.dal.TAPService:
-    return pyvo.dal.TAPService(live.tap)
+def tap(real_server: LiveServer) -> pyvo.dal.TAPService:
+    return pyvo.dal.TAPService(real_server.tap)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.server import LiveServer
+from vosi import load_examples
 
 pytestmark = pytest.mark.stilts
 
@@ -27,9 +28,10 @@ STAGES = {
     "UWS": "jobs can be made, seen, changed and removed",
     "MDQ": "results have the columns that are declared",
     "OBS": "ivoa.obscore is ObsCore 1.1",
+    "UPL": "uploaded tables come back as they were",
+    "EXA": "the examples are right, and their queries are answered",
 }
-"""Stage -> what it looks into. Left out are those of what is not offered yet: uploads (UPL),
-ObsLocTAP (LOC) and examples (EXA)."""
+"""Stage -> what it looks into. Left out is that of what is not offered: ObsLocTAP (LOC)."""
 
 
 class Report(NamedTuple):
@@ -47,6 +49,14 @@ FALSE_ALARMS = {
     ("CAP", "CULF", "ivo://org.gavo.dc/std/exts#extra-adql-keywords"): (
         "a type of feature with the name that DaCHS gave it: TAPRegExt 1.0 section 2.3 allows such types"
     ),
+    ("EXA", "EXVL", "IN_UNIT"): "a function of ADQL 2.1; the parser in STILTS 3.4.7 knows ADQL 2.0 only",
+    ("EXA", "EXVL", '"WITH"'): "ADQL 2.1, likewise",
+    (
+        "EXA",
+        "EXVL",
+        "gamma_sample",
+    ): "declared in the capabilities; that parser matches no long and char there",
+    ("EXA", "EXVL", "ivo_geom_transform"): "declared in the capabilities; that parser matches no geometries",
 }
 """(stage, code, what the text has in it) -> why nothing is wrong."""
 
@@ -78,6 +88,12 @@ def test_taplint_has_no_complaint(reports: Mapping[str, list[Report]], stage: st
     assert [report for report in complaints if not is_false_alarm(stage, report)] == []
     # It said at least what it did, but for TMC, which speaks of differences only.
     assert said or stage == "TMC"
+
+
+def test_taplint_ran_every_example(reports: Mapping[str, list[Report]]):
+    (summary,) = [report.text for report in reports["EXA"] if report.code == "XVAL"]
+    done, tried = summary.rpartition(" ")[2].split("/")
+    assert done == tried == str(len(load_examples()))
 
 
 @pytest.mark.parametrize("stage", ["TMS", "QGE", "QPO", "QAS", "MDQ"])

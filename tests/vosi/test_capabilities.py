@@ -44,6 +44,7 @@ FULL = replace(
     upload_methods=(f"{TAPREGEXT}#upload-inline", f"{TAPREGEXT}#upload-http"),
     retention_period=vosi.Limit(default=172800),
     upload_limit=vosi.Limit(hard=10_000_000),
+    upload_description="Tables are uploaded as VOTable < FITS.",
 )
 
 
@@ -71,6 +72,7 @@ def test_the_endpoints_are_those_of_tap_and_vosi():
         "ivo://ivoa.net/std/VOSI#capabilities": [("std", "1.0", f"{base}/capabilities", "full")],
         "ivo://ivoa.net/std/VOSI#availability": [("std", "1.0", f"{base}/availability", "full")],
         "ivo://ivoa.net/std/VOSI#tables-1.1": [("std", "1.0", f"{base}/tables", "full")],
+        "ivo://ivoa.net/std/DALI#examples": [(None, "1.0", f"{base}/examples", "full")],
     }
 
 
@@ -111,6 +113,7 @@ def test_limits_are_told():
     assert tap.retentionperiod.default == 172800
     assert (tap.uploadlimit.hard.content, tap.uploadlimit.hard.unit) == (10_000_000, "byte")
     assert [method.ivo_id for method in tap.uploadmethods] == list(FULL.upload_methods)
+    assert tap.description.endswith("Tables are uploaded as VOTable < FITS.")
     assert [(model.ivo_id, model.content) for model in tap.datamodels] == [
         ("ivo://ivoa.net/std/ObsCore#core-1.1", "ObsCore-1.1")
     ]

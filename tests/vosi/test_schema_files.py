@@ -128,3 +128,17 @@ def test_each_table_has_one_main_identifier_at_most():
     for table in TABLES:
         main = [column.ucd for column in table.columns if column.ucd.endswith("meta.main")]
         assert len(main) == len(set(main)), table.qualified
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_coordinate_or_a_moment_says_what_it_refers_to(column: Column):
+    first = (column.ucd or "").split(";")[0]
+    is_coordinate = first in ("pos.eq.ra", "pos.eq.dec", "pos.galactic.lon", "pos.galactic.lat")
+    is_moment = first in ("time.epoch", "time.start", "time.end")
+    assert bool(column.coosys) == is_coordinate
+    # Mission time and its zero are in a system of each release, which columns beside them tell.
+    if is_moment and column.unit != "s" and column.name != "mjdref":
+        assert column.timesys is not None
+        assert (column.timesys.timeorigin is None) == column.type.is_timestamp
+    else:
+        assert column.timesys is None

@@ -11,16 +11,19 @@ import pyarrow as pa
 from adql import Catalogue, Table
 from app.config import Config
 from app.engines.duckdb.sql import identifier, literal, qualified, read_files, sql_type
+from app.engines.hands import Hand
 from app.engines.scratch import Scratch
-from app.lake import Selection, Snapshot
+from app.lake import LakeError, Origin, Selection, Snapshot, read_origins
 from app.results import arrow_schema
 from vosi import load_catalogue, tap_schema_rows
 
+SCHEMA = "dl3"
 EVENTS = "dl3.events"
+COLLECTIONS = "dl3.collections"
 NO_EVENTS = '"main"."no events"'
 """Table to read where no file holds what is asked."""
 
-_NOTHING = Selection(files=(), bounds=None, groups=0, nrows=0, nbytes=0)
+_NOTHING = Selection(files=(), parts=None, groups=0, nrows=0, nbytes=0)
 
 
 class Database:
@@ -36,8 +39,10 @@ class Database:
         self.served = snapshot.files.select(restricted=self.restricted) if snapshot else _NOTHING
         """All event files within reach."""
         self.withheld = {} if snapshot is None or self.restricted else _withheld(snapshot)
+        self.origins = {} if snapshot is None else _origins(snapshot)
+        """Every release, by the name of the collection."""
         self.table_bytes: dict[str, int] = {}
-        self._connection = duckdb.connect(":memory:", config=_settings(config, scratch))
+        self._connection = _connect(config, scratch)
         try:
             for setting in (
                 "parquet_metadata_cache = true",
@@ -116,6 +121,18 @@ class Database:
             self._connection.execute(f"SET GLOBAL {setting}")
 
 
+def _connect(config: Config, scratch: Scratch | None) -> duckdb.DuckDBPyConnection:
+    """A new database. A query works in the thread that asks; those of DuckDB help where there is more to do.
+
+    They yield as much as the threads of queries that read much, whom they help most.
+    """
+    hand = Hand(config.heavy_niceness)
+    try:
+        return hand.do(lambda: duckdb.connect(":memory:", config=_settings(config, scratch)))
+    finally:
+        hand.dismiss()
+
+
 def _settings(config: Config, scratch: Scratch | None) -> dict[str, str | bool | int | float | list[str]]:
     return {
         "threads": config.threads,
@@ -138,6 +155,13 @@ def _withheld(snapshot: Snapshot) -> Mapping[Path, str]:
     index = snapshot.files
     files = zip(index.paths, index.collections, index.public, strict=True)
     return {path: collection for path, collection, public in files if not public}
+
+
+def _origins(snapshot: Snapshot) -> Mapping[str, Origin]:
+    try:
+        return read_origins(snapshot.tables.get("collections", ()))
+    except pa.ArrowException as error:
+        raise LakeError(f"dl3.collections cannot be read: {error}") from error
 
 
 def _catalogue(snapshot: Snapshot | None, *, restricted: bool) -> Catalogue:

@@ -45,8 +45,15 @@ class DuckDBEngine:
         self._watchdog = Watchdog()
         self._lanes = Lanes(
             light=Lane(config.light_slots, queue_length=config.queue_length, retry_after=5),
-            heavy=Lane(config.heavy_slots, queue_length=config.queue_length, retry_after=30),
+            heavy=Lane(
+                config.heavy_slots,
+                queue_length=config.queue_length,
+                retry_after=30,
+                niceness=config.heavy_niceness,
+            ),
             light_bytes=config.light_bytes,
+            light_seconds=config.light_seconds,
+            borrowed=config.light_slots,
         )
         self._scratch = Scratch(config.scratch) if config.scratch_limit else None
         self._lock = threading.Lock()
@@ -92,6 +99,7 @@ class DuckDBEngine:
             session.cancel()
         if database is not None and idle:
             database.close()
+        self._lanes.close()
         if not sessions:
             self._watchdog.close()
         if self._scratch is not None:

@@ -18,6 +18,7 @@ from app.engines.duckdb.scan import LakeScan, upload_name
 from app.engines.lanes import Lane, Lanes
 from app.engines.watchdog import Watch, Watchdog
 from app.errors import QueryCancelled, QueryError, QueryTimeout
+from app.lake import Origin
 from app.results import ResultStream, conform
 
 BATCH_ROWS = 16_384
@@ -42,6 +43,7 @@ class DuckDBSession:
         self._lanes = lanes
         self._left = float("inf") if timeout is None else timeout
         self._timeout = timeout
+        self._worked = 0.0
         self._cancelled = threading.Event()
         self._overdue = False
         self._watch: Watch | None = None
@@ -49,6 +51,7 @@ class DuckDBSession:
         self.scan = LakeScan(database, uploads)
         self.catalogue = _with_uploads(database.catalogue, uploads)
         self._table_bytes = database.table_bytes
+        self._origins = database.origins
         for number, upload in enumerate(uploads):
             self._cursor.register(upload_name(number), upload.rows)
         self._cursor.execute("BEGIN TRANSACTION READ ONLY")
@@ -87,6 +90,11 @@ class DuckDBSession:
         names = ", ".join(sorted(self.scan.withheld))
         return (f"Events of {names} are not served, as the licence forbids it; see dl3.collections.",)
 
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """The releases it reads; see :class:`app.engines.base.Session`."""
+        return tuple(origin for name, origin in self._origins.items() if name in self.scan.collections)
+
     def cancel(self) -> None:
         """Stop the statement that runs or is to run."""
         self._cancelled.set()
@@ -112,18 +120,27 @@ class DuckDBSession:
     def _work(self, call: Callable[[], _T], lane: Lane, *, newcomer: bool) -> _T:
         """What a call of the engine gives, in a slot of the lane, in the time that is left."""
         patience = 3600.0 if self._timeout is None else self._timeout
-        with lane.turn(newcomer=newcomer, patience=patience, left=self._cancelled):
+        heavy = self._lanes.heavy
+        if self._worked > self._lanes.light_seconds:
+            lane = heavy
+        with lane.turn(newcomer=newcomer, patience=patience, left=self._cancelled) as turn:
             begun = time.monotonic()
+            ageing = self._watchdog.watch(
+                float("inf") if lane is heavy else self._lanes.light_seconds - self._worked,
+                lambda: turn.move(heavy, most=self._lanes.borrowed),
+            )
             try:
-                with self._watchdog.watch(self._left, self._alarm) as self._watch:
+                with ageing, self._watchdog.watch(self._left, self._alarm) as self._watch:
                     if self._cancelled.is_set():
                         raise QueryCancelled("The query was stopped.")
-                    return call()
+                    return turn.do(call)
             except (duckdb.Error, pa.ArrowException, OSError) as error:
                 raise self._fault(error) from error
             finally:
                 self._watch = None
-                self._left -= time.monotonic() - begun
+                worked = time.monotonic() - begun
+                self._worked += worked
+                self._left -= worked
 
     def _alarm(self) -> None:
         self._overdue = True

@@ -106,11 +106,7 @@ def test_only_files_that_can_hold_the_cone_are_read(engine):
 def test_far_ends_of_the_sky_index_have_bounds_of_their_own(tmp_path):
     # Base pixels 0 and 4 meet along an edge through (22.5, 19.47), where sin(dec) = 1/3 (Gorski et al. 2005).
     make_lake(
-        tmp_path,
-        [
-            SmallRelease("north", ra=22.5, dec=20.0, radius=0.25),
-            SmallRelease("south", ra=22.5, dec=19.0, radius=0.25),
-        ],
+        tmp_path, [SmallRelease("wide", ra=22.5, dec=19.5, radius=15.0, n_events=30_000, group_rows=300)]
     )
     engine = DuckDBEngine(Config(home=tmp_path))
     text = "SELECT ra, dec FROM dl3.events WHERE 1 = CONTAINS(POINT(ra, dec), CIRCLE(22.5, 19.5, 0.6))"
@@ -122,7 +118,7 @@ def test_far_ends_of_the_sky_index_have_bounds_of_their_own(tmp_path):
         engine.close()
     rows = raw_events(tmp_path)
     places = SkyCoord(rows["ra"].to_numpy() * u.deg, rows["dec"].to_numpy() * u.deg)
-    assert sql.count("healpix BETWEEN") == 2
+    assert sql.count("healpix BETWEEN") >= 2
     assert found.num_rows == (places.separation(SkyCoord(22.5 * u.deg, 19.5 * u.deg)).deg <= 0.6).sum() > 0
 
 

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
+from app.engines.hands import Hand
 from app.engines.lanes import Lane
 from app.errors import QueryCancelled, QueryQueueFull
+from tests.support.eventually import eventually
 
 NEVER = threading.Event()
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="threads have a niceness on Linux alone")
 
 
 def test_no_more_work_at_a_time_than_there_are_slots():
@@ -114,3 +121,98 @@ def test_slot_is_free_again_after_a_fault():
         raise RuntimeError
     with lane.turn(newcomer=True, patience=1, left=NEVER):
         pass
+
+
+def niceness(thread: int) -> int:
+    """As the system tells it (proc(5), field 19 of stat)."""
+    stat = Path(f"/proc/self/task/{thread}/stat").read_text()
+    return int(stat.rpartition(")")[2].split()[16])
+
+
+@pytest.fixture
+def lanes() -> Iterator[tuple[Lane, Lane]]:
+    """A light lane and a nicer heavy one, of one slot each and no queue."""
+    pair = (
+        Lane(1, queue_length=0, retry_after=5),
+        Lane(1, queue_length=0, retry_after=5, niceness=7),
+    )
+    yield pair
+    for lane in pair:
+        lane.hands.close()
+
+
+def is_free(lane: Lane) -> bool:
+    try:
+        with lane.turn(newcomer=True, patience=0, left=NEVER):
+            return True
+    except QueryQueueFull:
+        return False
+
+
+def test_one_that_moves_frees_its_slot_and_takes_one_there(lanes):
+    light, heavy = lanes
+    with light.turn(newcomer=True, patience=10, left=NEVER) as turn:
+        assert not is_free(light)
+        turn.move(heavy, most=0)
+        assert is_free(light)
+        assert not is_free(heavy)
+        # Once is enough.
+        turn.move(heavy, most=0)
+    assert is_free(light)
+    assert is_free(heavy)
+
+
+def test_so_many_may_move_beyond_the_slots_and_the_next_stay_where_they_are(lanes):
+    light, heavy = lanes
+    with ExitStack() as stack:
+        for _ in range(3):
+            turn = stack.enter_context(light.turn(newcomer=True, patience=10, left=NEVER))
+            turn.move(heavy, most=2)
+        assert is_free(light)
+        last = stack.enter_context(light.turn(newcomer=True, patience=10, left=NEVER))
+        last.move(heavy, most=2)
+        assert not is_free(light)
+        assert not is_free(heavy)
+    assert is_free(light)
+    assert is_free(heavy)
+
+
+@LINUX
+def test_one_that_moves_yields_from_then_on_and_its_thread_is_not_used_again(lanes):
+    light, heavy = lanes
+    with light.turn(newcomer=True, patience=10, left=NEVER) as turn:
+        thread = turn.do(threading.get_native_id)
+        assert niceness(thread) == 0
+        turn.move(heavy, most=0)
+        assert turn.do(lambda: niceness(threading.get_native_id())) == 7
+    with light.turn(newcomer=True, patience=10, left=NEVER) as turn:
+        assert turn.do(lambda: niceness(threading.get_native_id())) == 0
+    with heavy.turn(newcomer=True, patience=10, left=NEVER) as turn:
+        assert turn.do(lambda: niceness(threading.get_native_id())) == 7
+
+
+@LINUX
+def test_a_thread_inherits_the_niceness_of_the_one_that_starts_it():
+    """So do those of DuckDB."""
+    hand = Hand(5)
+
+    def start_another() -> int:
+        other = Hand()
+        try:
+            return other.do(lambda: niceness(threading.get_native_id()))
+        finally:
+            other.dismiss()
+
+    try:
+        assert hand.do(start_another) == 5
+    finally:
+        hand.dismiss()
+
+
+def test_a_fault_reaches_the_one_who_asked_and_the_thread_goes_on():
+    hand = Hand()
+    with pytest.raises(RuntimeError, match="no"):
+        hand.do(lambda: (_ for _ in ()).throw(RuntimeError("no")))
+    assert hand.do(lambda: 5) == 5
+    hand.dismiss()
+    eventually(lambda: not hand._thread.is_alive())

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from lxml import etree
 
-from adql import Column
+from adql import ICRS, Column, CoordinateSystem, TimeSystem
 from app.errors import QueryTimeout, ValueRangeError
 from app.formats import Info, Provenance, error_document
 from app.formats.votable import NAMESPACE, Serialization, VOTable
@@ -183,54 +183,83 @@ def test_fields_say_what_the_columns_say() -> None:
     assert field[0].text == "Energy & more\nthan < that"
 
 
+MJD = TimeSystem("UTC", "TOPOCENTER", 2400000.5)
+
+
 @pytest.mark.parametrize(
-    ("what", "system"),
+    ("system", "written_as"),
     [
-        (column("ra", "double", unit="deg", ucd="pos.eq.ra;meta.main"), "ICRS"),
-        (column("dec_pnt", "double", unit="deg", ucd="pos.eq.dec;instr"), "ICRS"),
-        (column("p", "double", "2", "point", ucd="pos.eq"), "ICRS"),
-        (column("s_region", "double", "*", "polygon", ucd="pos.outline;obs.field"), "ICRS"),
-        (column("glon", "double", unit="deg", ucd="pos.galactic.lon"), "galactic"),
-        (column("event_mjd", "double", unit="d", ucd="time.epoch"), "2400000.5"),
-        (column("t_min", "double", unit="d", ucd="time.start;obs.exposure"), "2400000.5"),
-        (column("date_obs", "char", "*", "timestamp", ucd="time.start;obs"), None),
+        ("ICRS", "ICRS"),
+        ("FK4", "eq_FK4"),
+        ("FK5", "eq_FK5"),
+        ("GALACTIC", "galactic"),
+        ("SUPER_GALACTIC", "supergalactic"),
+        ("ECLIPTIC", "ecl_FK5"),
     ],
-    ids=lambda x: getattr(x, "name", ""),
 )
-def test_positions_and_times_refer_to_their_system(what: Column, system: str | None) -> None:
+def test_positions_refer_to_their_system(system: str, written_as: str, schema: etree.XMLSchema) -> None:
+    what = column("lon", "double", unit="deg", coosys=CoordinateSystem(system, "J2000.0", "J2016.0"))
     document = written(BINARY2, Sample.of({what: []}).stream())
     (field,) = find(document, "RESOURCE/TABLE/FIELD")
-    (frame,) = [e for e in tree(document).iter() if e.get("ID") == field.get("ref")]
-    if etree.QName(frame).localname == "COOSYS":
-        assert frame.get("system") == system
-    else:
-        assert (frame.get("timescale"), frame.get("refposition")) == ("UTC", "TOPOCENTER")
-        assert frame.get("timeorigin") == system
+    (frame,) = find(document, "RESOURCE/COOSYS")
+    assert dict(frame.attrib) == {
+        "ID": field.get("ref"),
+        "system": written_as,
+        "equinox": "J2000.0",
+        "epoch": "J2016.0",
+    }
+    schema.assertValid(tree(document))
+
+
+@pytest.mark.parametrize(
+    ("system", "origin"),
+    [
+        (MJD, "2400000.5"),
+        (TimeSystem("TT", "GEOCENTER", 0.0), "0"),
+        (TimeSystem("TDB", "BARYCENTER", 2451910.5007428704), "2451910.5007428704"),
+        (TimeSystem("UTC", "TOPOCENTER"), None),
+    ],
+    ids=str,
+)
+def test_times_refer_to_their_system(system: TimeSystem, origin: str | None, schema: etree.XMLSchema) -> None:
+    document = written(BINARY2, Sample.of({column("t", "double", unit="d", timesys=system): []}).stream())
+    (field,) = find(document, "RESOURCE/TABLE/FIELD")
+    (frame,) = find(document, "RESOURCE/TIMESYS")
+    assert frame.get("ID") == field.get("ref")
+    assert (frame.get("timescale"), frame.get("refposition")) == (system.timescale, system.refposition)
+    assert frame.get("timeorigin") == origin
+    schema.assertValid(tree(document))
 
 
 @pytest.mark.parametrize(
     "what",
     [
-        column("event_time", "double", unit="s", ucd="time.epoch"),
-        column("mjdref", "double", unit="d", ucd="time.epoch;meta.ref"),
-        column("duration", "double", unit="d", ucd="time.duration"),
-        column("ra_error", "double", unit="deg", ucd="stat.error;pos.eq.ra"),
-        column("ra_hours", "char", "*", ucd="pos.eq.ra"),
-        column("width", "double", unit="deg"),
-        column("ingested", "char", "*", "timestamp", ucd="time.processing"),
+        column("ra", "double", unit="deg", ucd="pos.eq.ra;meta.main"),
+        column("event_mjd", "double", unit="d", ucd="time.epoch"),
+        column("azimuth", "double", unit="deg", coosys=CoordinateSystem("AZ_EL")),
     ],
     ids=lambda what: what.name,
 )
-def test_other_columns_refer_to_no_system(what: Column) -> None:
+def test_a_system_that_is_not_known_or_has_no_word_is_not_told(what: Column) -> None:
     document = written(BINARY2, Sample.of({what: []}).stream())
     (field,) = find(document, "RESOURCE/TABLE/FIELD")
     assert field.get("ref") is None
     assert not find(document, "RESOURCE/COOSYS") + find(document, "RESOURCE/TIMESYS")
 
 
+def test_systems_that_differ_have_an_id_each() -> None:
+    columns = [
+        column(f"c{number}", "double", coosys=CoordinateSystem("FK5", equinox))
+        for number, equinox in enumerate(["J1975.0", "J2000.0", None])
+    ]
+    document = written(BINARY2, Sample.of({each: [] for each in columns}).stream())
+    fields = find(document, "RESOURCE/TABLE/FIELD")
+    frames = {frame.get("ID"): frame.get("equinox") for frame in find(document, "RESOURCE/COOSYS")}
+    assert [frames[field.get("ref")] for field in fields] == ["J1975.0", "J2000.0", None]
+
+
 def test_a_system_is_declared_once_and_before_its_columns() -> None:
-    ra = column("ra", "double", unit="deg", ucd="pos.eq.ra")
-    dec = column("dec", "double", unit="deg", ucd="pos.eq.dec")
+    ra, dec = (column(name, "double", unit="deg", coosys=ICRS) for name in ("ra", "dec"))
     document = written(BINARY2, Sample.of({ra: [], dec: []}).stream())
     assert len(find(document, "RESOURCE/COOSYS")) == 1
     assert document.index(b"<COOSYS") < document.index(b"<FIELD")

@@ -10,10 +10,12 @@ import pytest
 from lxml import etree
 
 from app.config import Config
+from app.services.description import describe
 from tests.app.conftest import RELEASES
 from tests.support import ivoa_schemas
 from tests.support.server import serve
 from tests.support.small_lake import SmallRelease, make_lake
+from vosi import capabilities_document
 
 
 def names(document: bytes) -> list[str]:
@@ -104,6 +106,54 @@ def test_one_table_by_its_name_in_any_case(client):
 def test_table_that_is_not_there_is_404(client):
     answer = client.get("/tap/tables/dl3.nothing")
     assert answer.status_code == 404
+
+
+def test_every_format_that_is_declared_is_given_by_each_of_its_names(client):
+    document = etree.fromstring(client.get("/tap/capabilities").content)
+    outputs = list(document.iter("outputFormat"))
+    assert len(outputs) >= 20
+    for output in outputs:
+        media_type = output.findtext("mime")
+        for name in (media_type, *(alias.text for alias in output.iter("alias"))):
+            answer = client.get(
+                "/tap/sync",
+                params={"QUERY": "SELECT TOP 1 collection FROM dl3.collections", "RESPONSEFORMAT": name},
+            )
+            assert answer.status_code == 200, name
+            told = answer.headers["content-type"].replace("; ", ";")
+            assert told == media_type or told.startswith(f"{media_type};"), name
+
+
+def test_languages_that_are_declared_are_understood(client):
+    document = etree.fromstring(client.get("/tap/capabilities").content)
+    (language,) = document.iter("language")
+    name = language.findtext("name")
+    for lang in (name, *(f"{name}-{version.text}" for version in language.iter("version"))):
+        assert (
+            client.get(
+                "/tap/sync", params={"QUERY": "SELECT TOP 1 collection FROM dl3.collections", "LANG": lang}
+            ).status_code
+            == 200
+        )
+
+
+@pytest.mark.parametrize(
+    ("settings", "methods"),
+    [
+        ({}, ["upload-inline", "upload-http", "upload-https"]),
+        ({"upload_urls": False}, ["upload-inline"]),
+        ({"upload_tables": 0}, []),
+    ],
+)
+def test_uploads_are_declared_as_far_as_the_operator_allows(tmp_path, settings, methods):
+    described = describe(Config(home=tmp_path, **settings), "http://x")
+    document = etree.fromstring(capabilities_document(described))
+    declared = [element.get("ivo-id").partition("#")[2] for element in document.iter("uploadMethod")]
+    assert declared == methods
+    assert bool(list(document.iter("uploadLimit"))) == bool(methods)
+    said = document.findtext("capability/description")
+    limits = "VOTable, FITS, Parquet, ECSV, CSV or TSV, with gzip or without; each has up to 134217728 bytes"
+    assert (limits in said) == bool(methods)
 
 
 # What every answer has

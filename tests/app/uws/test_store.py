@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from app.errors import JobsUnavailable
-from app.uws import Failure, Job, JobStore, Phase, Result
+from app.uws import Failure, Input, Job, JobStore, Phase, Result
 from app.uws.instant import now
 from app.uws.tables import STEPS
 
@@ -19,6 +19,7 @@ LEASE = timedelta(seconds=30)
 PAST = timedelta(seconds=-1)
 FAILURE = Failure("It went wrong: \u2620", transient=True, document="<VOTABLE/>")
 RESULT = Result("result", "result-1.csv", "text/csv", 12, "abc", "r.csv", (("X-Name", "value"),))
+INPUT = Input("t", "0123abcd", 1000, "application/x-votable+xml", "mine \u2620.vot")
 KINDS = ("tap",)
 
 
@@ -44,6 +45,7 @@ def test_a_job_comes_back_as_it_was(store):
         owner="me",
         share="192.0.2.1",
         base_url="http://x/y",
+        inputs=(INPUT,),
     )
     store.create(job)
     assert store.get("a") == job
@@ -213,10 +215,45 @@ def test_counts(store):
 
 def test_a_change_is_for_jobs_of_these_phases_only(store):
     store.create(make("a"))
-    assert not store.change("a", phases=[Phase.PENDING], parameters=(("QUERY", "x"),))
-    assert store.change("a", phases=[Phase.QUEUED], parameters=(("QUERY", "x"),), duration=5)
-    assert store.get("a").values("query") == ("x",)
+    assert not store.change("a", phases=[Phase.PENDING], duration=5)
+    assert store.get("a").duration == 600
+    assert store.change("a", phases=[Phase.QUEUED], duration=5)
     assert store.get("a").duration == 5
+
+
+def test_parameters_are_set_where_nobody_else_has_set_them(store):
+    store.create(make("a", phase=Phase.PENDING, parameters=(("QUERY", "x"),)))
+    first, second = store.get("a"), store.get("a")
+    assert store.set_parameters(first, (("QUERY", "y"),), (INPUT,), run_id="r")
+    assert not store.set_parameters(second, (("QUERY", "z"),), (), run_id=None)
+    job = store.get("a")
+    assert (job.parameters, job.inputs, job.run_id) == ((("QUERY", "y"),), (INPUT,), "r")
+    store.enqueue("a")
+    assert not store.set_parameters(job, (), (), run_id=None)
+
+
+def test_what_came_with_a_job_is_counted_as_stored(store):
+    store.create(make("a", inputs=(INPUT, INPUT)))
+    assert store.stored_bytes() == 2000
+    store.complete(store.claim("w", kinds=KINDS, lease=LEASE).run, (RESULT,), progress={})
+    assert store.stored_bytes() == 2012
+
+
+def test_tables_of_the_first_version_are_brought_to_the_present_one(database_url, store):
+    """As they were before jobs had inputs."""
+    store.create(make("a", parameters=(("QUERY", "x"),)))
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        for name in ("inputs", "input_bytes"):
+            connection.execute(text(f"ALTER TABLE jobs DROP COLUMN {name}"))
+        connection.execute(text("UPDATE jobs_version SET version = 1"))
+    engine.dispose()
+    newer = JobStore(database_url)
+    assert newer.get("a").parameters == (("QUERY", "x"),)
+    assert newer.get("a").inputs == ()
+    newer.create(make("b", inputs=(INPUT,)))
+    assert newer.get("b").inputs == (INPUT,)
+    newer.close()
 
 
 def test_two_processes_may_make_the_tables_at_once(database_url):
