@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import count as counter
 
 from adql import ast, casts, core, timestamps
@@ -17,6 +18,7 @@ from adql.core import BOOLEAN, Expr, Literal, Op
 from adql.errors import MOST_FAULTS, AdqlError, BindError, LimitError, UnsupportedError
 from adql.functions import AGGREGATES, ELSEWHERE, FUNCTIONS, Function, count_rows, geometries
 from adql.limits import MAX_EXPANDED
+from adql.parser import parse
 from adql.patterns import escaped, plain_pattern
 from adql.printer import to_adql
 from adql.schema import Catalogue, Column, Table
@@ -487,9 +489,40 @@ class _Binder:
             NamedValue(column.name, from_column(core.Field(column.type, sql, column.name), column))
             for column in table.columns
         )
+        columns = self._outlined(table, columns)
         path = (shown,) if shown else (table.schema, table.name)
         is_exact = node.alias is not None and node.alias.delimited
-        return _From(core.TableSource(sql, table), (BoundRelation(path, columns, is_exact),), columns)
+        source = core.TableSource(sql, table) if table.definition is None else self._view(sql, table)
+        return _From(source, (BoundRelation(path, columns, is_exact),), columns)
+
+    def _view(self, alias: str, table: Table) -> core.QuerySource:
+        """The query of a view; WITH of the user's query has no say in it."""
+        common, self.common = self.common, []
+        try:
+            query = self.query(_definition(table.definition or ""), None)
+        finally:
+            self.common = common
+        if len(query.columns) != len(table.columns):
+            raise AssertionError(f"{table.qualified}: {len(query.columns)} columns, not {len(table.columns)}")
+        query = self._as(query, [column.type for column in table.columns])
+        if not isinstance(query.body, core.Select) or query.order_by:
+            query = self._wrapped(query)
+        assert isinstance(query.body, core.Select)
+        names = tuple(column.name for column in table.columns)
+        items = tuple(replace(item, name=name) for item, name in zip(query.body.items, names, strict=True))
+        body = replace(query.body, items=items)
+        return core.QuerySource(alias, replace(query, body=body, columns=table.columns, names=names))
+
+    def _outlined(self, table: Table, columns: tuple[NamedValue, ...]) -> tuple[NamedValue, ...]:
+        """The columns, those that hold regions as text with the geometry that they tell."""
+        scope = Scope((), columns)
+        shapes = {name: self._value(_expression(text), scope).expr for name, text in table.outlines.items()}
+        return tuple(
+            replace(column, value=replace(column.value, outline=shapes[column.name]))
+            if column.name in shapes
+            else column
+            for column in columns
+        )
 
     def _common_named(self, name: ast.Identifier) -> list[tuple[ast.Identifier, str, core.Query]]:
         """The query of WITH that a name in FROM means; one of exactly that name before any other."""
@@ -1059,6 +1092,20 @@ def _output_name(item: ast.SelectItem, value: Value) -> str:
     if not name or not name[0].isalpha():
         return ""
     return f"{name}_1" if name.upper() in RESERVED_WORDS else name
+
+
+@lru_cache(maxsize=64)
+def _definition(text: str) -> ast.Query:
+    """The query that a view stands for."""
+    return parse(text)
+
+
+@lru_cache(maxsize=64)
+def _expression(text: str) -> ast.Expression:
+    """An expression of the columns of a view."""
+    body = parse(f"SELECT {text} FROM x").body
+    assert isinstance(body, ast.Select)
+    return body.items[0].expression
 
 
 def _settled(type_: ColumnType) -> ColumnType:

@@ -31,6 +31,8 @@ class Value:
     """True if it has a unit, but none that could be told: what is computed from it has none either."""
     coosys: CoordinateSystem | None = None
     timesys: TimeSystem | None = None
+    outline: Expr | None = None
+    """For a column that holds a region as text: the same region as a geometry."""
 
     @property
     def type(self) -> ColumnType:

@@ -71,6 +71,9 @@ class Config(BaseSettings):
     """Who publishes the service; results name them."""
     authority: str = "gammahub.invalid"
     """IVOA authority identifier of the publisher, the part of ivo://<authority>/ in identifiers."""
+    hea_terms: Literal["rec", "draft"] = "rec"
+    """Words for data products in ivoa.obscore: rec has those of ObsCore 1.1; draft those of the high-energy
+    extension, with rows of their own for event bundles and responses."""
     contact_name: str = ""
     """Whom to ask."""
     contact_email: str | None = None
@@ -125,6 +128,9 @@ class Config(BaseSettings):
     """Time in which the body of a request must have come, uploaded tables included [s]."""
     request_bytes: ByteSize = Field(default=ByteSize(8 * _MiB), ge=1024)
     """Most bytes of the body of a request, uploaded tables apart."""
+
+    image_bytes: ByteSize = Field(default=ByteSize(4 * _GiB), ge=1024)
+    """Most bytes of the images and pictures of observations that are kept once they were made."""
 
     upload_bytes: ByteSize = Field(default=ByteSize(128 * _MiB), ge=1024)
     """Most bytes of an uploaded table, uncompressed, and of all tables of a request as they are sent."""
@@ -197,6 +203,14 @@ class Config(BaseSettings):
             if name.strip():
                 ip_network(name.strip(), strict=False)
         return text
+
+    @property
+    def own_url(self) -> str:
+        """Where the service is, as far as the settings tell: what a request says of it counts more."""
+        if self.base_url is not None:
+            return self.base_url
+        host = "localhost" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104 - compared
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def lake(self) -> Path:

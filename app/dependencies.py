@@ -21,7 +21,8 @@ from app.factory import Service
 from app.multipart import charset_of, read_multipart
 from app.services.parameters import Parameters, SentFile
 
-_MOST_PARAMETERS = 1000
+_MOST_PARAMETERS = 10_000
+"""Of which a request for links has one for each dataset."""
 _IN_MEMORY = 2**20
 """Bytes of a body that are held in memory; longer ones go to a temporary file."""
 _FORM = "application/x-www-form-urlencoded"

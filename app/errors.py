@@ -10,6 +10,9 @@
     |   +-- JobNotFound         there is no such job, or no such part of it
     |   +-- JobConflict         the phase of the job forbids it
     |   +-- UploadError         an uploaded table cannot be had or read
+    |   +-- FileNotThere        there is no such file, or no more
+    |   +-- FileForbidden       the licence of the file forbids that it is served
+    +-- FileUnreadable          a file of a release is not what it was when it was loaded
     +-- QueryError              the query was understood and did not end well
     |   +-- QueryDataError      a value cannot be computed as the query asks
     |   |   +-- ValueRangeError a value of the result does not fit the type of its column
@@ -71,6 +74,18 @@ class JobNotFound(UsageError):
 
 class JobConflict(UsageError):
     """The phase of the job forbids what is asked."""
+
+
+class FileNotThere(UsageError):
+    """There is no such file, or no more."""
+
+
+class FileForbidden(UsageError):
+    """The licence of the file forbids that it is served."""
+
+
+class FileUnreadable(ServiceError):
+    """A file of a release is not what it was when it was loaded."""
 
 
 class QueryError(ServiceError):

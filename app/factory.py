@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import anyio
 
+from app.archive import Shelf
 from app.config import Config
 from app.engines import duckdb, hiveserver2
 from app.engines.base import Engine
@@ -15,6 +16,9 @@ from app.engines.served import Served
 from app.errors import EngineUnavailable
 from app.faults import explain_failure
 from app.lake import LakeLock, current_snapshot
+from app.services.bundle_jobs import BUNDLE, BundleWork
+from app.services.bundles import Bundles
+from app.services.images import Images
 from app.services.jobs import ACCUMULATING, TAP, QueryWork, ResultsOfJobs
 from app.services.query import Queries
 from app.uws import JobFiles, Jobs, JobStore, Limits, PhaseWatch, Presence, Runner, Terms, Work
@@ -33,6 +37,9 @@ class Service:
     engine: Engine
     queries: Queries
     jobs: Jobs
+    shelf: Shelf
+    bundles: Bundles
+    images: Images
     threads: anyio.CapacityLimiter
     """The threads in which queries work; those of the web server stay free for short requests."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -40,6 +47,7 @@ class Service:
     def close(self) -> None:
         """Stop what runs and free what is held; from any thread, also more than once."""
         self.jobs.close()
+        self.images.close()
         self.engine.close()
 
 
@@ -167,13 +175,17 @@ def make_service(config: Config) -> Service:
     engine = make_engine(config)
     try:
         queries = Queries(engine, config)
+        shelf = Shelf(config)
+        bundles = Bundles(queries, shelf)
         files = JobFiles(config.jobs)
-        jobs = make_jobs(config, files, {TAP: QueryWork(queries, files)})
+        jobs = make_jobs(config, files, {TAP: QueryWork(queries, files), BUNDLE: BundleWork(bundles)})
         queries.uploads.results = ResultsOfJobs(jobs)
     except BaseException:
         engine.close()
         raise
-    return Service(config, engine, queries, jobs, anyio.CapacityLimiter(config.open_queries))
+    images = Images(queries, shelf, config)
+    threads = anyio.CapacityLimiter(config.open_queries)
+    return Service(config, engine, queries, jobs, shelf, bundles, images, threads)
 
 
 def make_jobs(config: Config, files: JobFiles, works: Mapping[str, Work]) -> Jobs:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from adql import AdqlError, LimitError
 from app.errors import (
     EngineUnavailable,
+    FileForbidden,
+    FileNotThere,
     JobConflict,
     JobNotFound,
     JobsUnavailable,
@@ -37,6 +39,8 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (RequestTimeout, 408),
     (UnreadableCoding, 415),
     (JobNotFound, 404),
+    (FileNotThere, 404),
+    (FileForbidden, 403),
     (JobConflict, 409),
     (UsageError, 400),
     (QueryTimeout, 408),

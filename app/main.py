@@ -15,14 +15,14 @@ from starlette.routing import Match, Route
 from app.compression import Gzip
 from app.config import Config
 from app.factory import Service, make_service
-from app.handlers import metrics, pages, tap, uws, vosi
+from app.handlers import conesearch, datalink, files, images, metrics, pages, tap, uws, vosi
 from app.middleware import FaultTeller, Forwarded, Journal, PlainPaths
 from app.responses import MAXREC_HEADER
 from app.services.health import check
 from app.services.jobs import OVERFLOW_HEADER
 from app.services.origin import COLLECTIONS_HEADER
 
-HANDLERS = (tap, uws, vosi, metrics, pages)
+HANDLERS = (tap, uws, vosi, datalink, files, images, conesearch, metrics, pages)
 """What answers requests; the first that knows a path counts."""
 
 
@@ -56,6 +56,8 @@ def assemble(service: Service) -> FastAPI:
     app.state.service = service
     for handler in HANDLERS:
         app.include_router(handler.router)
+    app.include_router(uws.bundles)
+    app.include_router(vosi.beside)
     app.add_exception_handler(HTTPException, _tell_plainly)
     # The last to be added is the first that a request meets.
     app.add_middleware(FaultTeller)

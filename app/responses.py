@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import anyio
 from anyio import to_thread
@@ -129,3 +129,71 @@ class ResultResponse(Response):
 async def _call_later(seconds: float, call: Callable[[], None]) -> None:
     await anyio.sleep(seconds)
     call()
+
+
+async def stream_chunks(
+    chunks: Iterator[bytes],
+    threads: anyio.CapacityLimiter,
+    *,
+    headers: Mapping[str, str],
+    status: int = 200,
+) -> Response:
+    """A response of chunks as they come, the first of which is waited for: a fault before it has a status.
+
+    Parameters
+    ----------
+    chunks
+        Asked for in threads; closed when the response has ended, however it did.
+    threads
+        Threads to wait in.
+
+    Raises
+    ------
+    Exception
+        Raised is what the first chunk raises.
+    """
+    first = await to_thread.run_sync(next, chunks, b"", limiter=threads)
+    return _Chunks(first, chunks, threads, headers=headers, status=status)
+
+
+class _Chunks(Response):
+    def __init__(
+        self,
+        first: bytes,
+        chunks: Iterator[bytes],
+        threads: anyio.CapacityLimiter,
+        *,
+        headers: Mapping[str, str],
+        status: int,
+    ) -> None:
+        self.first = first
+        self.chunks = chunks
+        self.threads = threads
+        self.status_code = status
+        self.background = None
+        self.init_headers(headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, until it or the client ends."""
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(_cancel_when_gone, receive, group.cancel_scope.cancel)
+                await self._send(send)
+                group.cancel_scope.cancel()
+        finally:
+            close = getattr(self.chunks, "close", None)
+            if close is not None:
+                with anyio.CancelScope(shield=True):
+                    await to_thread.run_sync(close, limiter=self.threads)
+
+    async def _send(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        chunk: bytes | None = self.first
+        while chunk is not None:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            try:
+                chunk = await to_thread.run_sync(next, self.chunks, None, limiter=self.threads)
+            except Exception as error:
+                LOG.info("the response ended early: %s", explain(error, REQUEST_ID.get()).message)
+                return
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from app.config import Config
+from app.ingest import ingest
 from tests.support.realhive.server import HiveServer
+from tests.support.server import LiveServer, serve
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 JDK_PACKAGE = "openjdk-17-jdk-headless"
@@ -93,3 +96,26 @@ def simulated_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from datalink.simulation import simulate_archive  # noqa: PLC0415 - it imports Gammapy
 
     return simulate_archive(tmp_path_factory.mktemp("simulated") / "archive")
+
+
+@pytest.fixture(scope="session")
+def archive_home(simulated_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose lake holds the simulated archive; no test changes it."""
+    home = tmp_path_factory.mktemp("archive")
+    assert not ingest(simulated_archive, lake=home / "lake").rejected
+    return home
+
+
+@pytest.fixture(scope="session")
+def archive(archive_home: Path) -> Iterator[LiveServer]:
+    """A live service over the simulated archive."""
+    with serve(Config(home=archive_home)) as live:
+        yield live
+
+
+@pytest.fixture(scope="session")
+def real_home(dl3_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose lake holds the real collections; no test changes it."""
+    home = tmp_path_factory.mktemp("collections")
+    assert not ingest(dl3_root, lake=home / "lake").rejected
+    return home

@@ -13,6 +13,7 @@ from vosi.service import (
     ServiceDescription,
     adql_language,
 )
+from vosi.site import Site, sited
 from vosi.tables import table_document, tables_document
 from vosi.tap_schema import tap_schema_rows
 
@@ -24,12 +25,14 @@ __all__ = [
     "Limit",
     "OutputFormat",
     "ServiceDescription",
+    "Site",
     "adql_language",
     "availability_document",
     "capabilities_document",
     "examples_document",
     "load_catalogue",
     "load_examples",
+    "sited",
     "table_document",
     "tables_document",
     "taken_names",

@@ -48,6 +48,13 @@ def capabilities_document(description: ServiceDescription) -> bytes:
         Capability(standard_id=AnyUrl(standard_id), interface=[_endpoint(f"{description.tap_url}/{path}")])
         for standard_id, path in VOSI_ENDPOINTS.items()
     ]
+    endpoints += [
+        Capability(
+            standard_id=AnyUrl(standard_id),
+            interface=[_endpoint(f"{description.base_url.rstrip('/')}/{path}", use="base")],
+        )
+        for standard_id, path in description.endpoints
+    ]
     # A page for people is declared as such (DALI 1.1 section 2.3, TAP 1.1 section 2.4.3).
     url = AccessURL(value=AnyUrl(f"{description.tap_url}/examples"), use="full")
     examples = Capability(standard_id=AnyUrl(_EXAMPLES), interface=[WebBrowser(access_url=[url])])
@@ -56,8 +63,8 @@ def capabilities_document(description: ServiceDescription) -> bytes:
     return document.encode() if isinstance(document, str) else document
 
 
-def _endpoint(url: str) -> ParamHTTP:
-    return ParamHTTP(role="std", access_url=[AccessURL(value=AnyUrl(url), use="full")])
+def _endpoint(url: str, *, use: Literal["full", "base"] = "full") -> ParamHTTP:
+    return ParamHTTP(role="std", access_url=[AccessURL(value=AnyUrl(url), use=use)])
 
 
 def _table_access(description: ServiceDescription) -> TableAccess:

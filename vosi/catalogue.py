@@ -15,7 +15,7 @@ from vosi.errors import CatalogueError
 from vosi.names import is_regular
 from vosi.text import xml_token
 
-FILES = tuple(Path(__file__).parent / "schema" / f"{name}.yaml" for name in ("dl3", "tap_schema"))
+FILES = tuple(Path(__file__).parent / "schema" / f"{name}.yaml" for name in ("dl3", "ivoa", "tap_schema"))
 """One file a schema, in the order in which a client lists them."""
 
 EVENTS = "dl3.events"

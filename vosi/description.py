@@ -18,6 +18,7 @@ from vosi.errors import CatalogueError
 
 NAMED_TYPES = {
     "text": STRING,
+    "region": ColumnType("char", "*", "adql:REGION"),
     "unicode": UNICODE,
     "timestamp": TIMESTAMP,
     "point": POINT,
@@ -168,6 +169,10 @@ class TableDescription(_Described):
     primary_key: list[str] = []
     foreign_keys: list[ForeignKeyDescription] = []
     sky: SkyDescription | None = None
+    definition: str | None = None
+    """Of a view: its query in ADQL. ``{base_url}`` and the like stand for what :func:`vosi.sited` puts in."""
+    outlines: dict[str, str] = {}
+    """Column that holds regions as text -> the same region as an ADQL expression of other columns."""
     columns: list[ColumnDescription] = Field(min_length=1)
 
     def to_table(self, schema: str) -> Table:
@@ -183,6 +188,8 @@ class TableDescription(_Described):
             primary_key=tuple(self.primary_key),
             foreign_keys=tuple(key.to_foreign_key() for key in self.foreign_keys),
             sky=SkyIndex(**self.sky.model_dump()) if self.sky else None,
+            definition=self.definition,
+            outlines=dict(self.outlines),
         )
 
 

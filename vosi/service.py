@@ -69,6 +69,8 @@ class ServiceDescription:
     """Rows of a result."""
     upload_limit: Limit | None = None
     """Bytes of an uploaded table."""
+    endpoints: tuple[tuple[str, str], ...] = ()
+    """Other services: pairs (standard identifier, path below ``base_url``)."""
     upload_description: str = ""
     """What may be uploaded, in words: formats and limits that no element of TAPRegExt 1.0 tells."""
 

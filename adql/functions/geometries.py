@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from adql import healpix
 from adql.coercion import NULL_TYPE, converted
-from adql.core import BOOLEAN, Expr, Literal, Op, constant, walk
+from adql.core import BOOLEAN, Expr, Field, Literal, Op, constant, walk
 from adql.errors import BindError, UnsupportedError
 from adql.frames import UCDS
 from adql.functions import coverages
@@ -169,9 +169,9 @@ def _region(args: tuple[Value, ...]) -> Value:
         if shape.name == "polygon":
             check_polygon(shape.args)
         return Value(shape, "region", "Region, ICRS", "deg", "pos.outline;obs.field")
-    return Value(
-        Op(REGION, "region", (written.expr,)), "region", "Region, ICRS", "deg", "pos.outline;obs.field"
-    )
+    told = written.outline if isinstance(written.expr, Field) else None
+    region = told or Op(REGION, "region", (written.expr,))
+    return Value(region, "region", "Region, ICRS", "deg", "pos.outline;obs.field")
 
 
 def geometry(value: Value, function: str) -> Expr:
@@ -188,6 +188,8 @@ def geometry(value: Value, function: str) -> Expr:
         return value.expr
     if value.type.is_geometry and isinstance(value.expr, Op) and value.expr.name == "region":
         return value.expr
+    if value.outline is not None and isinstance(value.expr, Field):
+        return value.outline
     if value.type.datatype in ("char", "unicodeChar") and _tells_region(value):
         return Op(REGION, "region", (value.expr,))
     if value.type.datatype in ("char", "unicodeChar"):

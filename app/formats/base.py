@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from app.errors import ServiceError
 from app.results import ResultStream
+from datalink import ServiceDescriptor
 
 
 class Info(NamedTuple):
@@ -31,6 +32,8 @@ class Provenance:
     """Name of the TABLE (VOTable) or table extension (FITS)."""
     description: str = ""
     """One sentence about the result as a whole; may be empty."""
+    services: tuple[ServiceDescriptor, ...] = ()
+    """Services that can be called with what is in the rows; only VOTable has a place for them."""
 
 
 class Writer(Protocol):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from enum import Enum
@@ -18,11 +19,13 @@ from app.formats.chunks import base64_encoded, closed, sliced
 from app.formats.frames import frames_of
 from app.formats.tabledata import TableRows
 from app.results import ResultStream
+from datalink import InputParameter, ServiceDescriptor
 
 NAMESPACE = "http://www.ivoa.net/xml/VOTable/v1.3"
 """Of every VOTable from 1.3 on (VOTable 1.4 section 3)."""
 VERSION = "1.4"
 """The first one with TIMESYS; what it lacks of 1.5 is not needed here, and its readers are more."""
+_NCNAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _INFO_UCDS = {"citation": "meta.bib"}
 """DALI 1.1 section 4.4.3."""
 _ROWS = etree.ProcessingInstruction("rows")
@@ -124,7 +127,16 @@ def error_document(message: str, provenance: Provenance | None = None) -> bytes:
     resource.append(_info(Info("QUERY_STATUS", "ERROR", message)))
     for info in provenance.infos if provenance else ():
         resource.append(_info(info))
-    return _document(resource)
+    return _document([resource])
+
+
+def message_document(info: Info) -> bytes:
+    """A VOTable that says one thing, in the manner of SCS 1.03 section 2.3: with its name as XML ID."""
+    resource = _element("RESOURCE", type="results")
+    element = _info(info)
+    element.set("ID", info.name)
+    resource.append(element)
+    return _document([resource])
 
 
 def described(columns: Sequence[Column], provenance: Provenance, *after: Info) -> bytes:
@@ -170,16 +182,20 @@ class _Envelope:
         resource.extend(_element(frame.element, **dict(frame.attributes)) for frame in frames.values())
         resource.append(self._table())
         resource.extend(infos)
-        before, _, after = _document(resource).partition(etree.tostring(_ROWS))
+        services = [service_resource(service, _ids(self._columns)) for service in self._provenance.services]
+        before, _, after = _document([resource, *services]).partition(etree.tostring(_ROWS))
         return before, after
 
     def _table(self) -> etree._Element:
         table = _element("TABLE", name=self._provenance.name)
         masked = self._serialization is not Serialization.BINARY
+        named = {p.ref for service in self._provenance.services for p in service.parameters}
+        ids = {name: xml_id for name, xml_id in _ids(self._columns).items() if name in named}
         for column in self._columns:
             frame = self._frames.get(column.name)
             cell = cell_of(column.type, masked=masked)
-            table.append(_field(column, cell, frame.xml_id if frame else None))
+            xml_id = ids.get(column.name)
+            table.append(_field(column, cell, frame.xml_id if frame else None, xml_id=xml_id))
         if self._serialization is None:
             return table
         rows = _element(self._serialization.value)
@@ -194,17 +210,81 @@ class _Envelope:
         return table
 
 
-def _document(resource: etree._Element) -> bytes:
+def _document(resources: Sequence[etree._Element]) -> bytes:
     root = _element("VOTABLE", version=VERSION)
-    root.append(resource)
+    root.extend(resources)
     etree.indent(root)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8") + b"\n"
 
 
-def _field(column: Column, cell: Cell, frame: str | None) -> etree._Element:
+def _ids(columns: Sequence[Column]) -> dict[str, str]:
+    """Name of a column -> XML ID of its FIELD: the name itself, where XML allows it."""
+    return {
+        column.name: column.name if _NCNAME.fullmatch(column.name) else f"column_{number}"
+        for number, column in enumerate(columns, 1)
+    }
+
+
+def service_resource(service: ServiceDescriptor, ids: Mapping[str, str]) -> etree._Element:
+    """A service descriptor (DataLink 1.1 section 4.1).
+
+    Parameters
+    ----------
+    service
+        The service.
+    ids
+        Name of a column -> XML ID of its FIELD.
+    """
+    utype = "adhoc:this" if service.describes_itself else "adhoc:service"
+    resource = _element("RESOURCE", type="meta", utype=utype, ID=service.id, name=service.name or service.id)
+    if service.description:
+        resource.append(_description(service.description))
+    texts = {
+        "standardID": service.standard_id,
+        "accessURL": service.access_url,
+        "contentType": service.content_type,
+    }
+    resource.extend(
+        _element("PARAM", name=name, datatype="char", arraysize="*", value=value)
+        for name, value in texts.items()
+        if value is not None
+    )
+    group = _element("GROUP", name="inputParams")
+    group.extend(_parameter(parameter, ids) for parameter in service.parameters)
+    resource.append(group)
+    return resource
+
+
+def _parameter(parameter: InputParameter, ids: Mapping[str, str]) -> etree._Element:
+    element = _element(
+        "PARAM",
+        name=parameter.name,
+        datatype=parameter.datatype,
+        arraysize=parameter.arraysize,
+        xtype=parameter.xtype,
+        unit=parameter.unit,
+        ucd=parameter.ucd,
+        ref=None if parameter.ref is None else ids[parameter.ref],
+        value=parameter.value,
+    )
+    if parameter.description:
+        element.append(_description(parameter.description))
+    if parameter.low is not None or parameter.high is not None or parameter.options:
+        values = _element("VALUES")
+        if parameter.low is not None:
+            values.append(_element("MIN", value=parameter.low))
+        if parameter.high is not None:
+            values.append(_element("MAX", value=parameter.high))
+        values.extend(_element("OPTION", value=option) for option in parameter.options)
+        element.append(values)
+    return element
+
+
+def _field(column: Column, cell: Cell, frame: str | None, *, xml_id: str | None = None) -> etree._Element:
     """A FIELD (VOTable 1.4 section 4); ``frame`` is the ID of the system it counts in."""
     element = _element(
         "FIELD",
+        ID=xml_id,
         name=column.name,
         datatype=cell.datatype,
         arraysize=cell.arraysize,

@@ -21,6 +21,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from app.dependencies import BaseUrlDependency, ParametersDependency, ServiceDependency, body_of
 from app.errors import JobNotFound, UsageError
 from app.factory import Service
+from app.services.bundle_jobs import BUNDLE
 from app.services.jobs import TAP, plan_of, with_tables_as_files
 from app.services.parameters import Parameters, SentFile
 from app.services.plan import plan_facts, plan_text
@@ -40,6 +41,7 @@ from app.uws import (
 )
 
 router = APIRouter(prefix="/tap/async")
+bundles = APIRouter()
 
 COOKIE = "gammahub_jobs"
 """Holds the secret by which a client is known as the owner of its jobs."""
@@ -84,6 +86,23 @@ async def create(
     base_url: BaseUrlDependency,
 ) -> Response:
     """Make a job of the parameters; PHASE=RUN starts it (section 2.2.3.1)."""
+    return await _create(TAP, request, parameters, service, base_url)
+
+
+@bundles.post("/bundle/async")
+async def create_bundle(
+    request: Request,
+    parameters: ParametersDependency,
+    service: ServiceDependency,
+    base_url: BaseUrlDependency,
+) -> Response:
+    """Make a job whose result is a bundle; it is seen and changed where those of TAP are."""
+    return await _create(BUNDLE, request, parameters, service, base_url)
+
+
+async def _create(
+    kind: str, request: Request, parameters: Parameters, service: Service, base_url: str
+) -> Response:
     known = _secret(request)
     secret = known or secrets.token_urlsafe(24)
     controls, values, files = _split(parameters)
@@ -91,7 +110,7 @@ async def create(
     client = Client(_key(secret), _share(request))
     job = await _stored(
         service,
-        lambda: service.jobs.create(TAP, given, controls, client, base_url=base_url, files=files),
+        lambda: service.jobs.create(kind, given, controls, client, base_url=base_url, files=files),
         files,
     )
     response = _see_other(f"{_list_url(base_url)}/{job.id}")

@@ -17,11 +17,16 @@ from app.services.health import check
 from vosi import availability_document, capabilities_document, table_document, tables_document
 
 router = APIRouter(prefix="/tap")
+beside = APIRouter()
+"""For the services beside TAP, whose clients look for capabilities below their own address."""
 
 _XML = "application/xml"
 _READ = ["GET", "HEAD"]
 
 
+@beside.api_route("/sia/capabilities", methods=_READ)
+@beside.api_route("/soda/capabilities", methods=_READ)
+@beside.api_route("/datalink/capabilities", methods=_READ)
 @router.api_route("/capabilities", methods=_READ)
 async def capabilities(service: ServiceDependency, base_url: BaseUrlDependency) -> Response:
     """What the service can do (VOSI 1.1 section 2.1, TAPRegExt 1.0)."""
@@ -29,6 +34,9 @@ async def capabilities(service: ServiceDependency, base_url: BaseUrlDependency) 
     return _xml(await to_thread.run_sync(capabilities_document, description))
 
 
+@beside.api_route("/sia/availability", methods=_READ)
+@beside.api_route("/soda/availability", methods=_READ)
+@beside.api_route("/datalink/availability", methods=_READ)
 @router.api_route("/availability", methods=_READ)
 async def availability(service: ServiceDependency) -> Response:
     """Whether it answers queries; one is asked (VOSI 1.1 section 2.2)."""

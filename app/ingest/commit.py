@@ -14,6 +14,7 @@ from adql import Catalogue, Column
 from app.ingest.arrivals import Arrival, alias_of
 from app.ingest.describe import collection_row, documents_of, fingerprint, rights_of
 from app.ingest.notes import KnownList, KnownRelease, Source, to_tables
+from app.ingest.products import product_rows
 from app.ingest.report import CollectionReport, Findings, Progress
 from app.ingest.rows import gti_table, hdu_rows, observation_rows
 from app.ingest.smalltables import PER_COLLECTION, TARGETS, SmallTables
@@ -192,6 +193,9 @@ class Commit:
         new = {
             "gtis": gti_table(arrival.loaded, arrival.name, self._tables.schema("gtis")),
             "hdus": self._tables.from_rows("hdus", hdu_rows(arrival.loaded, arrival.name, relative)),
+            "products": self._tables.from_rows(
+                "products", product_rows(arrival.loaded, arrival.name, relative)
+            ),
         }
         for table, rows in new.items():
             old = self._tables.read(table, arrival.name)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
+from app.ingest.discoverable import coverage_time, discovery_facts, time_coverage
 from app.ingest.facts import ListFacts
 from app.ingest.frames import separation
 from app.ingest.gadf import ObsRow
@@ -62,7 +63,51 @@ def observation_rows(lists: Sequence[LoadedList], collection: str, relative: Seq
     rows = [_observation(loaded, collection, relative[place]) for place, loaded in enumerate(lists)]
     _add_galactic(rows)
     _add_days(rows, [mission_of(loaded.planned) for loaded in lists])
+    for row, loaded in zip(rows, lists, strict=True):
+        row.update(discovery_facts(row, _field_of(row, loaded)))
+    _add_time_coverages(rows, lists)
     return rows
+
+
+def _field_of(row: Row, loaded: LoadedList) -> tuple[float | None, float | None]:
+    """Centre of the field of view: the pointing; without one the middle of the events, or the object."""
+    if row["ra_pnt"] is not None:
+        return row["ra_pnt"], row["dec_pnt"]
+    return loaded.statistics.middle or (row["ra_obj"], row["dec_obj"])
+
+
+def _add_time_coverages(rows: Sequence[Row], lists: Sequence[LoadedList]) -> None:
+    """When data were taken: by the intervals, else from start to end."""
+    timed = [loaded.planned for loaded in lists if loaded.planned.intervals is not None]
+    counts = [_intervals(planned).start.size for planned in timed]
+    owner = np.repeat(np.arange(len(timed)), counts)
+    missions = [_intervals(planned).mission or mission_of(planned) for planned in timed]
+    starts, stops = (
+        coverage_time(
+            to_days(
+                np.concatenate([np.zeros(0), *(getattr(_intervals(p), end) for p in timed)]), missions, owner
+            )
+        )
+        for end in ("start", "stop")
+    )
+    whole = [coverage_time(_column(rows, name)) for name in ("start_mjd", "stop_mjd")]
+    first = 0
+    for place, (row, loaded) in enumerate(zip(rows, lists, strict=True)):
+        text = None
+        if loaded.planned.intervals is not None:
+            last = first + loaded.planned.intervals.start.size
+            text = time_coverage(starts[first:last], stops[first:last])
+            first = last
+        row["time_coverage"] = text or time_coverage(*(ends[place : place + 1] for ends in whole))
+
+
+def _column(rows: Sequence[Row], name: str) -> Reals:
+    return np.array([math.nan if row[name] is None else row[name] for row in rows], dtype=np.float64)
+
+
+def _intervals(planned: PlannedList) -> Intervals:
+    assert planned.intervals is not None
+    return planned.intervals
 
 
 def _observation(loaded: LoadedList, collection: str, file: str) -> Row:
@@ -194,7 +239,7 @@ def _add_galactic(rows: Sequence[Row]) -> None:
 def _add_days(rows: Sequence[Row], missions: Sequence[MissionTime | None]) -> None:
     """Start and end in UTC; all observations of one reference at a time."""
     for name, day, date in (("tstart", "start_mjd", "date_obs"), ("tstop", "stop_mjd", "date_end")):
-        seconds = np.array([math.nan if row[name] is None else row[name] for row in rows], dtype=np.float64)
+        seconds = _column(rows, name)
         days = to_days(seconds, missions)
         for row, mjd, text in zip(rows, days.tolist(), to_iso(days), strict=True):
             row[day] = mjd if math.isfinite(mjd) else None

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from astropy.coordinates import Latitude, Longitude
-from cdshealpix.nested import lonlat_to_healpix
+from cdshealpix.nested import healpix_to_lonlat, lonlat_to_healpix
 from numpy.typing import NDArray
 
 from app.ingest.errors import FileRejected
@@ -30,6 +30,10 @@ NOWHERE = NPIX
 
 _BINS_PER_DEGREE = 1000
 _QUANTILE = 0.99
+_COARSE = 8
+"""HEALPix order of cells a quarter of a degree wide."""
+_SPREAD = 0.1
+"""Length of a mean direction below which events lie all over the sky, and have no middle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,10 @@ class ListStatistics:
     unmeasured: int
     """Events whose energy is no positive finite number."""
     fov_radius: float | None
-    """Radius [deg] that holds 99 per cent of the events, to a thousandth of a degree; None if unknown."""
+    """Radius [deg] that holds 99 per cent of the events, to a thousandth of a degree; around the pointing, or
+    without one around :attr:`middle`. None if unknown."""
+    middle: tuple[float, float] | None = None
+    """Mean direction of the events, ICRS [deg], to a tenth of a degree; None of a list with a pointing."""
 
 
 class _Counter:
@@ -71,6 +78,8 @@ class _Counter:
         self.max_energy = self.last_time = -math.inf
         self.offsets: NDArray[np.int64] = np.zeros(180 * _BINS_PER_DEGREE + 1, dtype=np.int64)
         """Events by offset from the pointing, in bins of a thousandth of a degree."""
+        self.cells: NDArray[np.int64] | None = None
+        """Events by cell of the sky, where there is no pointing."""
 
     def add(self, batch: pa.RecordBatch, ra_pnt: float | None, dec_pnt: float | None) -> None:
         self.nrows += batch.num_rows
@@ -88,6 +97,35 @@ class _Counter:
         self.unplaced += batch["ra"].null_count
         if ra_pnt is not None and dec_pnt is not None:
             self._count_offsets(batch, ra_pnt, dec_pnt)
+        else:
+            self._count_cells(batch)
+
+    def _count_cells(self, batch: pa.RecordBatch) -> None:
+        ra, dec = (batch[name].drop_null().to_numpy() for name in ("ra", "dec"))
+        if self.cells is None:
+            self.cells = np.zeros(12 << (2 * _COARSE), dtype=np.int64)
+        if ra.size:
+            lon, lat = Longitude(ra, u.deg, copy=False), Latitude(dec, u.deg, copy=False)
+            cells = lonlat_to_healpix(lon, lat, _COARSE, num_threads=1).astype(np.int64)
+            self.cells += np.bincount(cells, minlength=self.cells.size)
+
+    def _find_middle(self) -> tuple[float, float] | None:
+        """The middle of the cells; the offsets are counted from there."""
+        if self.cells is None or not self.cells.any():
+            return None
+        held = np.flatnonzero(self.cells)
+        lon, lat = healpix_to_lonlat(held, _COARSE)
+        a, d, weight = lon.radian, lat.radian, self.cells[held]
+        x, y, z = (
+            float((part * weight).sum()) / float(weight.sum())
+            for part in (np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d))
+        )
+        if math.hypot(x, y, z) < _SPREAD:
+            return None
+        ra, dec = math.degrees(math.atan2(y, x)) % 360.0, math.degrees(math.atan2(z, math.hypot(x, y)))
+        bins = (separation(lon.deg, lat.deg, ra, dec) * _BINS_PER_DEGREE).astype(np.int64)
+        self.offsets += np.bincount(bins, weights=weight, minlength=self.offsets.size).astype(np.int64)
+        return ra, dec
 
     def _count_offsets(self, batch: pa.RecordBatch, ra_pnt: float, dec_pnt: float) -> None:
         ra, dec = (batch[name].drop_null().to_numpy() for name in ("ra", "dec"))
@@ -96,6 +134,7 @@ class _Counter:
         self.offsets += np.bincount(bins, minlength=self.offsets.size)
 
     def result(self) -> ListStatistics:
+        middle = self._find_middle()
         return ListStatistics(
             nrows=self.nrows,
             min_energy=_finite(self.min_energy),
@@ -106,6 +145,7 @@ class _Counter:
             untimed=self.untimed,
             unmeasured=self.unmeasured,
             fov_radius=self._radius(),
+            middle=middle,
         )
 
     def _radius(self) -> float | None:

@@ -15,7 +15,7 @@ from app.ingest.errors import IngestError
 from app.lake import ROWS, Layout, Snapshot, TableFile
 from app.results import arrow_schema
 
-PER_COLLECTION = ("collections", "observations", "gtis", "hdus")
+PER_COLLECTION = ("collections", "observations", "gtis", "hdus", "products")
 """Tables with files for each collection."""
 
 TARGETS = "targets"

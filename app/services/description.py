@@ -8,7 +8,16 @@ import adql
 from app.config import Config
 from app.formats import FORMATS, Format
 from app.uploads import formats as uploads
-from vosi import Limit, OutputFormat, ServiceDescription, adql_language
+from vosi import DataModel, Limit, OutputFormat, ServiceDescription, adql_language
+
+ENDPOINTS = (
+    ("ivo://ivoa.net/std/DataLink#links-1.1", "datalink/links"),
+    ("ivo://ivoa.net/std/SIA#query-2.0", "sia/query"),
+    ("ivo://ivoa.net/std/SODA#sync-1.0", "soda/sync"),
+    ("ivo://ivoa.net/std/ConeSearch", "scs/events"),
+    ("ivo://ivoa.net/std/ConeSearch", "scs/observations"),
+)
+"""Services beside TAP: standard identifier and path."""
 
 
 def describe(config: Config, base_url: str) -> ServiceDescription:
@@ -26,12 +35,14 @@ def describe(config: Config, base_url: str) -> ServiceDescription:
         title=config.title,
         publisher=config.publisher,
         description=config.description,
+        data_models=(DataModel("ivo://ivoa.net/std/ObsCore#core-1.1", "ObsCore-1.1"),),
         languages=(adql_language(adql.FEATURES),),
         output_formats=tuple(output for format_ in FORMATS for output in output_formats(format_)),
         # TAPRegExt 1.0 sections 2.5 and 2.6 speak of jobs; a synchronous query has a limit of its own.
         retention_period=_limit(config.job_retention, config.hard_job_retention),
         execution_duration=_limit(config.async_timeout, config.hard_async_timeout),
         output_limit=_limit(config.default_maxrec, config.hard_maxrec),
+        endpoints=ENDPOINTS,
         upload_methods=upload_methods(config),
         upload_limit=_limit(config.upload_bytes, config.upload_bytes) if config.upload_tables else None,
         upload_description=_upload_description(config) if config.upload_tables else "",

@@ -81,7 +81,7 @@ def plan_query(
     scan = _ByName(session.scan) if own and session.scan is not None else None
     statement = adql.translate(
         text,
-        session.catalogue,
+        queries.catalogue(session),
         session.dialect if own else dialect or queries.engine.dialect,
         maxrec=maxrec,
         scan=scan,

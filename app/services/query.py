@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 import pyarrow as pa
 
 import adql
-from adql import ast
+from adql import Catalogue, Column, ast
 from adql.limits import Limits
 from app.config import Config
 from app.engines.base import Engine, Session
@@ -25,6 +25,8 @@ from app.results import ResultStream, limited
 from app.services.meter import Meter, Tally
 from app.services.origin import PROTOCOL, origin_infos, request_url
 from app.uploads import LoadedUploads, UploadLoader, UploadSource
+from datalink import ServiceDescriptor, linking_column, links_descriptor
+from vosi import Site, sited
 
 LOG = logging.getLogger("gammahub.query")
 
@@ -45,6 +47,15 @@ class Query:
     """Time the engine may work for it [s]; that of synchronous queries, if none is given."""
     uploads: tuple[UploadSource, ...] = ()
     """Tables that it brings."""
+    ucds: Mapping[str, str] = field(default_factory=dict)
+    """Column of the result -> the UCD that it is to have, where an older standard asks for one."""
+    services: tuple[ServiceDescriptor, ...] = ()
+    """Services that the result is to tell of, beside that for links."""
+
+    @property
+    def root_url(self) -> str:
+        """Where all services are."""
+        return self.base_url.removesuffix("/tap")
 
 
 class Queries:
@@ -92,8 +103,24 @@ class Queries:
             maxrec = max(self.config.default_maxrec, _top(text, self.limits) or 0)
         return min(maxrec, self.config.hard_maxrec)
 
-    def result(self, session: Session, text: str, maxrec: int) -> ResultStream:
+    def catalogue(self, session: Session, base_url: str = "") -> Catalogue:
+        """What a session may read, with views that name this service.
+
+        Parameters
+        ----------
+        base_url
+            Root of the service as the client sees it; that of the settings, if it is not known.
+        """
+        site = Site(base_url or self.config.own_url, self.config.authority, self.config.hea_terms)
+        return sited(session.catalogue, site)
+
+    def result(self, session: Session, text: str, maxrec: int, *, base_url: str = "") -> ResultStream:
         """The result of a query in a session, cut after ``maxrec`` rows; 0 gives its columns only.
+
+        Parameters
+        ----------
+        base_url
+            Root of the service as the client sees it.
 
         Raises
         ------
@@ -104,7 +131,7 @@ class Queries:
         """
         statement = adql.translate(
             text,
-            session.catalogue,
+            self.catalogue(session, base_url),
             session.dialect,
             maxrec=maxrec,
             scan=session.scan,
@@ -114,7 +141,7 @@ class Queries:
             return limited(ResultStream(statement.columns, iter(())), 0)
         return limited(session.execute(statement), maxrec)
 
-    def table(self, text: str, maxrec: int, *, timeout: float | None = None) -> pa.Table:
+    def table(self, text: str, maxrec: int, *, timeout: float | None = None, base_url: str = "") -> pa.Table:
         """The whole result of a query that is known to be small.
 
         Parameters
@@ -125,6 +152,8 @@ class Queries:
             Most rows.
         timeout
             Time for it [s]; that of synchronous queries, if none is given.
+        base_url
+            Root of the service as the client sees it.
 
         Raises
         ------
@@ -132,7 +161,7 @@ class Queries:
             Raised if the query is refused or does not end well.
         """
         with self.engine.session(timeout=timeout or self.config.sync_timeout) as session:
-            result = self.result(session, text, maxrec)
+            result = self.result(session, text, maxrec, base_url=base_url)
             return pa.Table.from_batches(result.batches, schema=result.schema)
 
     def writer(self, query: Query) -> Writer:
@@ -141,9 +170,17 @@ class Queries:
         return replace(writer, spool=self._spool) if isinstance(writer, Fits) else writer
 
     def provenance(
-        self, query: Query, maxrec: int, *, remarks: Sequence[str] = (), origins: Sequence[Origin] = ()
+        self,
+        query: Query,
+        maxrec: int,
+        *,
+        remarks: Sequence[str] = (),
+        origins: Sequence[Origin] = (),
+        columns: Sequence[Column] = (),
     ) -> Provenance:
         """What a result says of itself (IVOA Note "Data Origin in the VO"), and what of its rows.
+
+        If one of its columns names datasets, it says how to get their links (DataLink 1.1 section 4).
 
         Parameters
         ----------
@@ -155,6 +192,8 @@ class Queries:
             Sentences that the user should read with the rows.
         origins
             The releases that the rows are of.
+        columns
+            Those of the result.
         """
         infos = [
             Info("server_software", f"GammaHub/{version('gammahub')}", "Software that answered"),
@@ -173,7 +212,11 @@ class Queries:
         infos[1:1] = [Info(name, value, meaning) for name, (value, meaning) in stated.items() if value]
         infos += origin_infos(origins)
         infos += [Info("warning", remark) for remark in remarks]
-        return Provenance(tuple(infos))
+        return Provenance(tuple(infos), services=(*query.services, *self._linking(columns, query.root_url)))
+
+    def _linking(self, columns: Sequence[Column], root_url: str) -> tuple[ServiceDescriptor, ...]:
+        column = linking_column(columns)
+        return () if column is None else (links_descriptor(root_url or self.config.own_url, column),)
 
     def _request(self, query: Query) -> str:
         if not query.base_url or query.uploads:
@@ -250,11 +293,14 @@ class QueryRun:
             self._hold(session)
             try:
                 with self._advice():
-                    result = queries.result(session, query.text, maxrec)
-                counted = replace(result, batches=self._count(result.batches, tally))
+                    result = queries.result(session, query.text, maxrec, base_url=query.root_url)
+                columns = tuple(replace(c, ucd=query.ucds.get(c.name, c.ucd)) for c in result.columns)
+                counted = replace(result, columns=columns, batches=self._count(result.batches, tally))
                 remarks = (*loaded.remarks, *session.remarks)
                 self.origins = session.origins
-                provenance = queries.provenance(query, maxrec, remarks=remarks, origins=self.origins)
+                provenance = queries.provenance(
+                    query, maxrec, remarks=remarks, origins=self.origins, columns=columns
+                )
                 for chunk in queries.writer(query).write(counted, provenance):
                     tally.nbytes += len(chunk)
                     yield chunk

@@ -54,7 +54,10 @@ def make_lake(
     catalogue = load_catalogue(event_columns)
     random = np.random.default_rng(seed)
     unique = f"{random.integers(2**60):x}"
-    records, files = [], {"collections": [], "observations": [], "gtis": [], "hdus": [], "targets": []}
+    records, files = (
+        [],
+        {"collections": [], "observations": [], "gtis": [], "hdus": [], "products": [], "targets": []},
+    )
     for release in releases:
         events = _events(release, random)
         path = Layout(lake).tile(release.collection, 0, 0) / unique / ROWS
@@ -63,6 +66,7 @@ def make_lake(
         for name, rows in {
             "collections": _collection(release),
             "observations": _observations(release),
+            "products": _products(release),
         }.items():
             table = _full(rows, catalogue.table(f"dl3.{name}").columns)
             path = Layout(lake).table(name, release.collection) / unique / ROWS
@@ -177,8 +181,47 @@ def _observations(release: SmallRelease) -> list[dict[str, object]]:
             "ra_pnt": release.ra,
             "dec_pnt": release.dec,
             "livetime": 1680.0,
+            "start_mjd": 55000.0 + number,
+            "stop_mjd": 55000.02 + number,
+            "min_energy": 0.1,
+            "max_energy": 100.0,
+            "energy_lo_safe": 0.2,
+            "event_count": release.n_events // release.n_observations,
+            "fov_radius": release.radius,
+            "fov_ra": release.ra,
+            "fov_dec": release.dec,
+            "footprint": f"CIRCLE ICRS {release.ra:g} {release.dec:g} {release.radius:g}",
+            "time_coverage": f"27/{12_076_000 + number}",
+            "dataset_id": f"{release.collection}/{number + 1}",
+            "obs_title": f"TEST observation {number + 1} of Crab",
+            "facility_name": "TEST",
+            "instrument_name": "camera",
         }
         for number in range(release.n_observations)
+    ]
+
+
+def _products(release: SmallRelease) -> list[dict[str, object]]:
+    made = {
+        "event-list": ("event", "dl3", f"files/{release.collection}/run-%d.fits", 28800),
+        "event-bundle": ("bundle", "dl3/event-bundle", f"bundles/{release.collection}/%d.tar", None),
+        "psf": ("response", "dl3/psf", f"files/{release.collection}/run-%d.fits", 28800),
+        "counts": ("image", "dl3/counts", f"images/{release.collection}/%d/counts.fits", None),
+    }
+    return [
+        {
+            "collection": release.collection,
+            "obs_id": number,
+            "event_type": "",
+            "product": product,
+            "product_class": kind,
+            "product_did": f"{did}?{release.collection}/{number}",
+            "product_path": path % number,
+            "product_format": "application/x-fits-gadf" if kind != "image" else "image/fits",
+            "product_size": size,
+        }
+        for number in range(1, release.n_observations + 1)
+        for product, (kind, did, path, size) in made.items()
     ]
 
 

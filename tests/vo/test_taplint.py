@@ -27,10 +27,11 @@ STAGES = {
     "QAS": "queries as jobs are answered",
     "UWS": "jobs can be made, seen, changed and removed",
     "MDQ": "results have the columns that are declared",
+    "OBS": "ivoa.obscore is ObsCore 1.1",
     "UPL": "uploaded tables come back as they were",
     "EXA": "the examples are right, and their queries are answered",
 }
-"""Stage -> what it looks into. Left out are those of what is not offered yet: ObsCore (OBS, LOC)."""
+"""Stage -> what it looks into. Left out is that of what is not offered: ObsLocTAP (LOC)."""
 
 
 class Report(NamedTuple):

@@ -15,10 +15,12 @@ def column(name: str) -> Column:
     return Column(name, ColumnType("float"), "Something")
 
 
-def test_it_has_the_tables_of_both_schemas():
+def test_it_has_the_tables_of_all_schemas():
     tables = [table.qualified for table in vosi.load_catalogue()]
     assert tables == [
-        *(f"dl3.{name}" for name in ("collections", "observations", "events", "gtis", "hdus", "targets")),
+        *(f"dl3.{name}" for name in ("collections", "observations", "events", "gtis", "hdus", "products")),
+        "dl3.targets",
+        *(f"ivoa.{name}" for name in ("obscore", "obscore_hea", "response")),
         *(f"tap_schema.{name}" for name in ("schemas", "tables", "columns", "keys", "key_columns")),
     ]
 

@@ -66,6 +66,8 @@ class Database:
         for schema in self.catalogue.schemas:
             self._connection.execute(f"CREATE SCHEMA {identifier(schema.name)}")
             for table in schema.tables:
+                if table.definition is not None:
+                    continue
                 if table.qualified in rows:
                     self._create(
                         qualified(table),
