@@ -52,8 +52,8 @@ class FitResult:
 def stacked(gathered: Gathered) -> Datasets:
     """One dataset for each collection: the sum of its observations.
 
-    Within a collection exposures are added and energy dispersions are averaged, weighted with the exposure, as
-    `gammapy.datasets.SpectrumDatasetOnOff.stack` does.
+    Within a collection exposures are added and energy dispersions are averaged, weighted with the exposure,
+    as `gammapy.datasets.SpectrumDatasetOnOff.stack` does.
     """
     from gammapy.datasets import Datasets  # noqa: PLC0415 - it takes seconds to import
 

@@ -21,8 +21,8 @@ REQUIRED = (EVENTS, AEFF, EDISP)
 class Responses:
     """The responses that were read last, by their content.
 
-    One file of responses often serves many observations (the 125 of FACT share one); Gammapy reads it for each
-    of them, and several times, which takes near half of the time of a reduction.
+    One file of responses often serves many observations (the 125 of FACT share one); Gammapy reads it for
+    each of them, and several times, which takes near half of the time of a reduction.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def read_observation(files: ObservationFiles, responses: Responses) -> Observati
     if missing:
         raise ObservationError(f"it has no {' and no '.join(missing)}")
     events_hdu, gti_hdu = files.find(EVENTS), files.find(GTI)
-    assert events_hdu is not None  # noqa: S101 - REQUIRED holds it
+    assert events_hdu is not None  # REQUIRED holds it
     with _reading("events", events_hdu):
         events = _load(events_hdu, "events")
         pointing = _load(events_hdu, "pointing")
@@ -119,9 +119,9 @@ def _meta(header: Mapping[str, Any]) -> Any:
 
 
 def _whole(events: Any) -> Any:
-    from gammapy.data import GTI as Intervals  # noqa: PLC0415 - it takes seconds to import
+    from gammapy import data  # noqa: PLC0415 - it takes seconds to import
 
-    return Intervals.create(events.observation_time_start, events.observation_time_stop)
+    return data.GTI.create(events.observation_time_start, events.observation_time_stop)
 
 
 @contextmanager

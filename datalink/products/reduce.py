@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gammapy.datasets import SpectrumDatasetOnOff
 
 AEFF_PERCENT = 10.0
-"""Part of the greatest effective area below which responses are not trusted, where they do not tell themselves."""
+"""Percent of the greatest effective area below which responses are not trusted, if they do not tell."""
 OFF_REGIONS = 3
 """Off regions around the pointing where the radius depends on the energy."""
 _FIELD = 8.0

@@ -31,8 +31,8 @@ class OnRegion:
     radius: float
     """Its radius, or where it depends on the energy that at 1 TeV [deg]."""
     corrects_containment: bool
-    """Whether the exposure is still to be reduced by what the point spread function spreads out of the region:
-    so with full-enclosure responses."""
+    """Whether the exposure is still to be reduced by what the point spread function spreads out of the
+    region: so with full-enclosure responses."""
 
     @property
     def depends_on_energy(self) -> bool:
@@ -68,7 +68,8 @@ def on_region(observation: Observation, reduction: Reduction) -> OnRegion:
         return OnRegion(PointSkyRegion(center), made_for, False)
     if reduction.radius is not None and not math.isclose(reduction.radius, made_for, rel_tol=_SAME):
         raise ObservationError(
-            f"its responses hold for an on region of {made_for:.6g} deg (RAD_MAX), not of {reduction.radius:.6g} deg"
+            f"its responses hold for an on region of {made_for:.6g} deg (RAD_MAX), "
+            f"not of {reduction.radius:.6g} deg"
         )
     return OnRegion(CircleSkyRegion(center, made_for * u.deg), made_for, False)
 

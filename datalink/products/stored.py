@@ -1,8 +1,8 @@
 """Reduced observations on disk, so that another model of the same source needs no second reduction.
 
-One file each: the arrays of the dataset as NumPy has them (no pickle: nothing in them is ever run) and a line of
-JSON with the rest. To read one takes milliseconds; FITS in any of the formats of Gammapy takes as long as the
-reduction itself.
+One file each: the arrays of the dataset as NumPy has them (no pickle: nothing in them is ever run) and a line
+of JSON with the rest. To read one takes milliseconds; FITS in any of the formats of Gammapy takes as long as
+the reduction itself.
 """
 
 from __future__ import annotations
