@@ -56,7 +56,7 @@ class Reduction:
 
     position: Position
     radius: float | None = None
-    """Radius of the on region [deg]; None for that of the responses (RAD_MAX, or 68 % containment at 1 TeV)."""
+    """Radius of the on region [deg]; None for that of the responses: RAD_MAX, or 68 % containment (1 TeV)."""
     energy: EnergyBins = EnergyBins(0.01, 100.0, 20)
     """Bins of reconstructed energy."""
     energy_true: EnergyBins = EnergyBins(0.01, 100.0, 20)
