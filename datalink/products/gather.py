@@ -121,7 +121,8 @@ def reduce_into(store: ReducedStore, files: ObservationFiles, reduction: Reducti
         Why the observation cannot be used; empty if it can.
     """
     try:
-        store.put(_key(files, reduction), reduce_observation(files, reduction, _SHARED))
+        reduced = reduce_observation(files, reduction, _SHARED)
+        store.put(_key(files, reduction), reduced)
     except ObservationError as error:
         return str(error)
     return ""

@@ -63,9 +63,9 @@ def reduce_observation(files: ObservationFiles, reduction: Reduction, responses:
     ObservationError
         Raised if the observation cannot be used; the message says why.
     """
-    observation = _within(read_observation(files, responses), reduction)
     try:
         with _quiet():
+            observation = _within(read_observation(files, responses), reduction)
             _check_offset(observation, reduction)
             region = on_region(observation, reduction)
             return Reduced(_dataset(files.name, observation, region, reduction), region.radius)
@@ -117,10 +117,11 @@ def _within(observation: Observation, reduction: Reduction) -> Observation:
         return observation
     from astropy.time import Time  # noqa: PLC0415
 
-    chosen = observation.select_time(Time(list(reduction.time), format="mjd", scale="utc"))
-    if chosen.gti.time_sum.value <= 0:
+    # In the scale of the intervals, as UTC is not defined for all years that may be asked for.
+    start, stop = Time(list(reduction.time), format="mjd", scale="utc").tt
+    if not ((observation.gti.time_start < stop) & (observation.gti.time_stop > start)).any():
         raise ObservationError("it has no live time between those that were asked for")
-    return chosen
+    return observation.select_time(Time([start, stop]))
 
 
 def _check_offset(observation: Observation, reduction: Reduction) -> None:

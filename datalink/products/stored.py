@@ -45,7 +45,7 @@ class ReducedStore:
         """What was kept under that key; None if nothing was, or if its file is damaged."""
         path = self._path(key)
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 reduced = _from_arrays(dict(arrays))
             os.utime(path)
         except (OSError, ValueError, KeyError, BadZipFile, EOFError):
