@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,8 @@ class Outcome:
     """Ratio of the exposures of on and off regions."""
     livetime: float = 0.0
     """[s]"""
+    longitude: float = 0.0
+    """Of the telescope, east positive; 0 where it is not known [deg]."""
 
     @property
     def used(self) -> bool:
@@ -64,7 +66,9 @@ class Gathered:
     """Reduced observations, and what became of each that was asked for."""
 
     datasets: tuple[SpectrumDatasetOnOff, ...] = ()
-    outcomes: tuple[Outcome, ...] = field(default=())
+    outcomes: tuple[Outcome, ...] = ()
+    reduction: Reduction | None = None
+    """How they were reduced."""
 
     @property
     def used(self) -> tuple[Outcome, ...]:
@@ -75,6 +79,11 @@ class Gathered:
     def collections(self) -> tuple[str, ...]:
         """Where they come from, in the order of their first observation."""
         return tuple(dict.fromkeys(outcome.files.collection for outcome in self.used))
+
+    def reduction_within(self, start: float, stop: float) -> Reduction:
+        """The same reduction of a part of the time [MJD, UTC]."""
+        assert self.reduction is not None
+        return replace(self.reduction, time=(start, stop))
 
     @property
     def radius(self) -> float:
@@ -107,7 +116,7 @@ def gather(
     workshop.store.sweep()
     outcomes = tuple(_outcome(files, found[number]) for number, files in enumerate(observations))
     datasets = tuple(reduced.dataset for _, reduced in sorted(found.items()) if not isinstance(reduced, str))
-    return Gathered(datasets, outcomes)
+    return Gathered(datasets, outcomes, reduction)
 
 
 def reduce_into(store: ReducedStore, files: ObservationFiles, reduction: Reduction) -> str:
@@ -183,4 +192,5 @@ def _outcome(files: ObservationFiles, found: Reduced | str) -> Outcome:
         n_off=n_off,
         alpha=acceptance / acceptance_off if acceptance_off else 0.0,
         livetime=float(facts["livetime"].to_value("s")),
+        longitude=found.longitude,
     )

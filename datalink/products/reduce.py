@@ -36,6 +36,8 @@ class Reduced:
     dataset: SpectrumDatasetOnOff
     radius: float
     """Radius of the on region; at 1 TeV where it depends on the energy [deg]."""
+    longitude: float = 0.0
+    """Of the telescope, east positive; 0 where it is not known [deg]."""
 
 
 def reduce_observation(files: ObservationFiles, reduction: Reduction, responses: Responses) -> Reduced:
@@ -68,7 +70,8 @@ def reduce_observation(files: ObservationFiles, reduction: Reduction, responses:
             observation = _within(read_observation(files, responses), reduction)
             _check_offset(observation, reduction)
             region = on_region(observation, reduction)
-            return Reduced(_dataset(files.name, observation, region, reduction), region.radius)
+            dataset = _dataset(files.name, observation, region, reduction)
+            return Reduced(dataset, region.radius, _longitude(observation))
     except (ObservationError, MemoryError):
         raise
     except Exception as error:
@@ -110,6 +113,11 @@ def _dataset(
     if methods:
         dataset = SafeMaskMaker(methods, aeff_percent=AEFF_PERCENT).run(dataset, observation)
     return dataset
+
+
+def _longitude(observation: Observation) -> float:
+    place = observation.meta.location
+    return float(place.lon.deg) if place is not None else 0.0
 
 
 def _within(observation: Observation, reduction: Reduction) -> Observation:

@@ -58,8 +58,8 @@ class Spectrum:
     title = "Spectrum"
     description = (
         "Energy spectrum of a source: events in a region on it against reflected regions, a fitted model "
-        "with its errors, and flux points with upper limits. Observations of a collection are stacked; several "
-        "collections are fitted with one model."
+        "with its errors, and flux points with upper limits. Observations of a collection are stacked; "
+        "several collections are fitted with one model."
     )
     parameters = SpectrumParameters
 

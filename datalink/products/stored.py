@@ -91,6 +91,7 @@ def _to_arrays(reduced: Reduced) -> dict[str, Any]:
         "version": VERSION,
         "name": dataset.name,
         "radius": reduced.radius,
+        "longitude": reduced.longitude,
         "livetime": float(dataset.exposure.meta["livetime"].to_value("s")),
         "is_pointlike": bool(dataset.exposure.meta.get("is_pointlike", False)),
         "on": _to_circles(dataset.counts.geom.region),
@@ -118,7 +119,7 @@ def _from_arrays(arrays: dict[str, Any]) -> Reduced:
     facts = json.loads(str(arrays["facts"]))
     if facts["version"] != VERSION:
         raise ValueError(f"a file of version {facts['version']}")
-    return Reduced(_dataset(facts, arrays), facts["radius"])
+    return Reduced(_dataset(facts, arrays), facts["radius"], facts["longitude"])
 
 
 def _dataset(facts: dict[str, Any], arrays: dict[str, Any]) -> SpectrumDatasetOnOff:
