@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from astropy.table import Table
-    from gammapy.estimators import FluxPoints
     from gammapy.modeling.models import SpectralModel
 
 STYLE: dict[Any, Any] = {
@@ -73,13 +74,13 @@ def plot_lightcurve(table: Table, title: str, paths: tuple[Path, ...]) -> None:
             figure.savefig(path)
 
 
-def plot_spectrum(points: FluxPoints, model: SpectralModel, title: str, paths: tuple[Path, ...]) -> None:
+def plot_spectrum(table: Table, model: SpectralModel, title: str, paths: tuple[Path, ...]) -> None:
     """Draw E^2 dN/dE: points, upper limits, the model and the band of its errors.
 
     Parameters
     ----------
-    points
-        Flux points.
+    table
+        Columns of :mod:`datalink.products.sed`.
     model
         The fitted model, with its covariance.
     title
@@ -92,19 +93,36 @@ def plot_spectrum(points: FluxPoints, model: SpectralModel, title: str, paths: t
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415 - no pyplot: it would keep figures, and wants a screen
 
-    bounds = points.energy_axis.edges[[0, -1]]
+    unit = u.Unit("TeV cm-2 s-1")
+    grid = np.geomspace(table["e_min"].min(), table["e_max"].max(), 200) * u.TeV
+    flux, error = ((part * grid**2).to_value(unit) for part in model.evaluate_error(grid)[:2])
+    energy, low, high = (table[name].quantity for name in ("e_ref", "e_min", "e_max"))
+    points, errors, limits = (
+        (table[name].quantity * energy**2).to_value(unit) for name in ("dnde", "dnde_err", "dnde_ul")
+    )
+    spread = np.stack([(energy - low).to_value("TeV"), (high - energy).to_value("TeV")])
+    x, only_limit = energy.to_value("TeV"), np.asarray(table["is_ul"])
     with rc_context(STYLE):
         figure = Figure(figsize=(7, 4.6), dpi=150)
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
-        axes.xaxis.set_units(u.TeV)
-        axes.yaxis.set_units(u.Unit("TeV cm-2 s-1"))
-        options = {"energy_bounds": bounds, "ax": axes, "sed_type": "e2dnde"}
-        model.plot(**options, color="#1f6f8b", label="model")
-        model.plot_error(**options, facecolor="#1f6f8b", alpha=0.2)
-        points.plot(
-            ax=axes, sed_type="e2dnde", color="#222222", marker="o", markersize=4, label="flux points"
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.plot(grid.value, flux, color="#1f6f8b", label="model")
+        axes.fill_between(
+            grid.value, np.maximum(flux - error, 1e-3 * flux), flux + error, color="#1f6f8b", alpha=0.2
         )
+        common: dict[str, Any] = {"color": "#222222", "linestyle": "none", "capsize": 0}
+        for chosen, values, options in (
+            (
+                ~only_limit,
+                points,
+                {"yerr": errors[~only_limit], "marker": "o", "markersize": 4, "label": "flux points"},
+            ),
+            (only_limit, limits, {"yerr": 0.4 * limits[only_limit], "uplims": True, "label": "upper limits"}),
+        ):
+            if chosen.any():
+                axes.errorbar(x[chosen], values[chosen], xerr=spread[:, chosen], **options, **common)
         axes.set_title(title)
         axes.set_xlabel("Energy [TeV]")
         axes.set_ylabel(r"$E^2\,\mathrm{d}N/\mathrm{d}E$ [TeV cm$^{-2}$ s$^{-1}$]")

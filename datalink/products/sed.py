@@ -28,12 +28,14 @@ COLUMNS = {
     "success": ("meta.code.qual", "Whether the fit of this range converged"),
 }
 """Column of the GADF format (spectra, flux points) -> UCD and description."""
+_OF_DATASETS = ("npred", "npred_excess", "counts")
+"""Columns that Gammapy has for each dataset; their sum is what fits a table."""
 
 
 def sed_table(points: FluxPoints) -> Table:
     """Flux points as a table, one row a range of energy; columns as in ``COLUMNS``, SED_TYPE dnde."""
     table = points.to_table(sed_type="dnde")
-    for name in ("npred", "npred_excess", "counts"):  # of each dataset; their sum is what fits a table
+    for name in _OF_DATASETS:
         if name in table.colnames and table[name].ndim > 1:
             table[name] = table[name].sum(axis=tuple(range(1, table[name].ndim)))
     return table[[name for name in COLUMNS if name in table.colnames]]
@@ -44,6 +46,9 @@ def write_fits(table: Table, path: Path, provenance: Provenance) -> None:
     from astropy.io import fits  # noqa: PLC0415 - only where products are made
 
     plain = table.copy()
+    for name in _OF_DATASETS:  # Gammapy reads a column for each dataset; here it is their sum
+        if name in plain.colnames:
+            plain[name] = plain[name].reshape(-1, 1)
     plain.meta = {"SED_TYPE": "dnde", "UL_CONF": 0.9545}
     hdu = fits.table_to_hdu(plain)
     hdu.name = "FLUXPOINTS"

@@ -213,7 +213,7 @@ def _write(
     files[4].path.write_text(_model_yaml(analysis.fit), encoding="utf-8")
     write_ogip(analysis.datasets, files[5].path, provenance)
     plot_spectrum(
-        analysis.points,
+        table,
         analysis.fit.model.spectral_model,
         parameters.title,
         (files[6].path, files[7].path),
