@@ -51,11 +51,21 @@ P_contra = TypeVar("P_contra", bound=ProductParameters, contravariant=True)
 class Product(Protocol[P_contra]):
     """A kind of product."""
 
-    name: str
-    """Path segment, kind of job and name of the service descriptor, such as ``spectrum``."""
-    title: str
-    description: str
-    parameters: type[ProductParameters]
+    @property
+    def name(self) -> str:
+        """Path segment, kind of job and name of the service descriptor, such as ``spectrum``."""
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+
+    @property
+    def description(self) -> str:
+        """What it is, in a sentence or more."""
+
+    @property
+    def parameters(self) -> type[ProductParameters]:
+        """What may be asked of it."""
 
     def make(
         self, parameters: P_contra, archive: Archive, directory: Path, workshop: Workshop, watch: Watch

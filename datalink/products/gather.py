@@ -14,6 +14,7 @@ from datalink.products.observation import Responses
 from datalink.products.reduce import Reduced, reduce_observation
 from datalink.products.settings import Reduction
 from datalink.products.stored import ReducedStore
+from datalink.products.twice import repeated
 from datalink.products.watch import Watch, go_on
 
 if TYPE_CHECKING:
@@ -101,9 +102,13 @@ def gather(
     ProductStopped
         Raised as soon as nobody wants the product any more.
     """
-    found: dict[int, Reduced | str] = {}
+    found: dict[int, Reduced | str] = {
+        number: f"it is the same run as {other.name}" for number, other in repeated(observations).items()
+    }
     missing: list[int] = []
     for number, files in enumerate(observations):
+        if number in found:
+            continue
         kept = _kept(files, reduction, workshop.store)
         if kept is None:
             missing.append(number)

@@ -49,6 +49,12 @@ class ObservationFiles:
     """Class of the events where an observation has several lists; else empty."""
     hdus: tuple[Hdu, ...]
     target_name: str = ""
+    telescope: str = ""
+    """As the events tell (TELESCOP)."""
+    start: float = 0.0
+    """Begin [MJD, UTC]; 0 where it is not known."""
+    stop: float = 0.0
+    """End [MJD, UTC]; 0 where it is not known."""
 
     @property
     def name(self) -> str:
