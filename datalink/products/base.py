@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from datalink.products.files import ProductFile
 from datalink.products.gather import Workshop
 from datalink.products.inputs import ObservationFiles, Terms
 from datalink.products.parameters import ProductParameters
 from datalink.products.settings import Exclusion, Position
 from datalink.products.watch import Watch
-
-
-@dataclass(frozen=True, slots=True)
-class ProductFile:
-    """One file of a product."""
-
-    path: Path
-    media_type: str
-    name: str
-    """What it is, in a word or two that fit a URL, such as ``flux-points``: the same for every run."""
-    description: str
-    """What it is, in a sentence."""
 
 
 class Archive(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,50 @@ STYLE: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
 }
 """Of Matplotlib, for all figures."""
+
+
+def plot_models(
+    models: Mapping[str, SpectralModel], energies: Sequence[float], title: str, paths: tuple[Path, ...]
+) -> None:
+    """Draw E^2 dN/dE of several models with the bands of their errors.
+
+    Parameters
+    ----------
+    models
+        By what the legend names them; the last one is drawn with a heavier line.
+    energies
+        Lowest and highest [TeV].
+    title
+        Above the figure.
+    paths
+        Where it is written, such as a PNG and an SVG file.
+    """
+    from astropy import units as u  # noqa: PLC0415 - only where products are made
+    from matplotlib import rc_context  # noqa: PLC0415
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415 - no pyplot: it would keep figures, and wants a screen
+
+    unit = u.Unit("TeV cm-2 s-1")
+    grid = np.geomspace(energies[0], energies[1], 200) * u.TeV
+    with rc_context(STYLE):
+        figure = Figure(figsize=(7, 4.6), dpi=150)
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        for number, (name, model) in enumerate(models.items()):
+            last = number == len(models) - 1
+            flux, error = ((part * grid**2).to_value(unit) for part in model.evaluate_error(grid)[:2])
+            colour = "#222222" if last else f"C{number}"
+            axes.plot(grid.value, flux, color=colour, linewidth=2 if last else 1.2, label=name)
+            low = np.maximum(flux - error, 1e-2 * flux)
+            axes.fill_between(grid.value, low, flux + error, color=colour, alpha=0.15, linewidth=0)
+        axes.set_title(title)
+        axes.set_xlabel("Energy [TeV]")
+        axes.set_ylabel(r"$E^2\,\mathrm{d}N/\mathrm{d}E$ [TeV cm$^{-2}$ s$^{-1}$]")
+        axes.legend(frameon=False)
+        for path in paths:
+            figure.savefig(path)
 
 
 def plot_lightcurve(table: Table, title: str, paths: tuple[Path, ...]) -> None:

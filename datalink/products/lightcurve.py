@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pydantic import model_validator
 
-from datalink.products.base import Archive, ProductFile
+from datalink.products.base import Archive
 from datalink.products.errors import ProductError
 from datalink.products.figure import plot_lightcurve
+from datalink.products.files import ECSV, FITS, VOTABLE, ProductFile, ProductFiles
 from datalink.products.fit import FitResult, fit_model, stacked
 from datalink.products.gather import Gathered, Workshop, gather
 from datalink.products.intervals import MOST, Interval, TimeBins, intervals_of
@@ -22,7 +22,7 @@ from datalink.products.model import make_model
 from datalink.products.parameters import SpectralParameters, field
 from datalink.products.points import UL_SIGMA, UL_SQRT_TS
 from datalink.products.provenance import Provenance
-from datalink.products.spectrum import SOURCE, fit_facts, gather_source
+from datalink.products.spectrum import SOURCE, fit_facts, gather_source, write_model
 from datalink.products.timetable import COLUMNS, write_ecsv, write_fits, write_votable
 from datalink.products.watch import Watch, go_on
 
@@ -252,33 +252,16 @@ def _table(fluxes: Sequence[Flux], energies: tuple[float, float], gathered: Gath
 def _write(
     parameters: LightCurveParameters, fit: FitResult, table: Table, provenance: Provenance, directory: Path
 ) -> list[ProductFile]:
-    files = [
-        ProductFile(
-            directory / "lightcurve.fits", "application/fits", "light-curve", "Light curve, GADF FITS"
-        ),
-        ProductFile(
-            directory / "lightcurve.ecsv", "application/x-ecsv", "light-curve-ecsv", "Light curve, ECSV"
-        ),
-        ProductFile(
-            directory / "lightcurve.vot", "application/x-votable+xml", "light-curve-votable",
-            "Light curve, VOTable",
-        ),
-        ProductFile(
-            directory / "lightcurve.json", "application/json", "result", "Fitted model and light curve, JSON"
-        ),
-        ProductFile(directory / "lightcurve.png", "image/png", "figure", "Flux against time"),
-        ProductFile(directory / "lightcurve.svg", "image/svg+xml", "figure-svg", "Flux against time, SVG"),
-        ProductFile(
-            directory / "provenance.yaml", "application/yaml", "provenance",
-            "Settings, observations, software, licences and citations",
-        ),
-    ]  # fmt: skip
-    write_fits(table, files[0].path, provenance)
-    write_ecsv(table, files[1].path, provenance)
-    write_votable(table, files[2].path, provenance)
+    files = ProductFiles(directory)
+    write_fits(table, files.new("light-curve", "lightcurve.fits", FITS, "Light curve, GADF FITS"), provenance)
+    write_ecsv(table, files.new("light-curve-ecsv", "lightcurve.ecsv", ECSV, "Light curve, ECSV"), provenance)
+    write_votable(
+        table, files.new("light-curve-votable", "lightcurve.vot", VOTABLE, "Light curve, VOTable"), provenance
+    )
     rows = [{name: np.asarray(row[name]).item() for name in table.colnames} for row in table]
     facts = {"title": parameters.title, "fit": fit_facts(fit), "fluxes": rows, **provenance.to_dict()}
-    files[3].path.write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
-    plot_lightcurve(table, parameters.title, (files[4].path, files[5].path))
-    provenance.write(files[6].path)
-    return files
+    files.write_json("lightcurve.json", "Fitted model and light curve, JSON", facts)
+    write_model(fit, files)
+    plot_lightcurve(table, parameters.title, files.figure("lightcurve", "Flux against time"))
+    provenance.write_to(files)
+    return files.made

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from datalink.products.files import YAML, ProductFiles
 from datalink.products.gather import Gathered, Outcome
 from datalink.products.inputs import Terms
 from datalink.products.parameters import ProductParameters
@@ -73,6 +74,17 @@ class Provenance:
         """Write it as YAML."""
         text = yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=100)
         path.write_text(text, encoding="utf-8")
+
+    def write_to(self, files: ProductFiles) -> None:
+        """Write it as one of the files of a product."""
+        self.write(
+            files.new(
+                "provenance",
+                "provenance.yaml",
+                YAML,
+                "Settings, observations, software, licences and citations",
+            )
+        )
 
     def infos(self) -> Iterator[tuple[str, str]]:
         """Name and value of each INFO of a VOTable."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datalink.products import sed
-from datalink.products.base import Archive, ProductFile
+from datalink.products.base import Archive
 from datalink.products.errors import ProductError
 from datalink.products.figure import plot_spectrum
+from datalink.products.files import ECSV, FITS, VOTABLE, YAML, ZIP, ProductFile, ProductFiles
 from datalink.products.fit import FitResult, fit_model, stacked
 from datalink.products.gather import Gathered, Workshop, gather
 from datalink.products.model import make_model
@@ -162,67 +162,44 @@ def fit_facts(fit: FitResult) -> dict[str, Any]:
 def _write(
     parameters: SpectrumParameters, analysis: SpectrumAnalysis, provenance: Provenance, directory: Path
 ) -> list[ProductFile]:
+    files = ProductFiles(directory)
     table = sed.sed_table(analysis.points)
-    files = [
-        ProductFile(
-            directory / "flux-points.fits", "application/fits", "flux-points", "Flux points, GADF FITS"
-        ),
-        ProductFile(
-            directory / "flux-points.ecsv", "application/x-ecsv", "flux-points-ecsv", "Flux points, ECSV"
-        ),
-        ProductFile(
-            directory / "flux-points.vot",
-            "application/x-votable+xml",
-            "flux-points-votable",
-            "Flux points, VOTable",
-        ),
-        ProductFile(
-            directory / "spectrum.json",
-            "application/json",
-            "result",
-            "Fitted parameters and flux points, JSON",
-        ),
-        ProductFile(
-            directory / "model.yaml", "application/yaml", "model", "The fitted model, as Gammapy reads it"
-        ),
-        ProductFile(
-            directory / "datasets.zip",
-            "application/zip",
-            "datasets",
-            "Counts, background and responses: OGIP PHA, ARF and RMF files",
-        ),
-        ProductFile(directory / "spectrum.png", "image/png", "figure", "Flux points and model"),
-        ProductFile(directory / "spectrum.svg", "image/svg+xml", "figure-svg", "Flux points and model, SVG"),
-        ProductFile(
-            directory / "provenance.yaml",
-            "application/yaml",
-            "provenance",
-            "Settings, observations, software, licences and citations",
-        ),
-    ]
-    sed.write_fits(table, files[0].path, provenance)
-    sed.write_ecsv(table, files[1].path, provenance)
-    sed.write_votable(table, files[2].path, provenance)
+    sed.write_fits(
+        table, files.new("flux-points", "flux-points.fits", FITS, "Flux points, GADF FITS"), provenance
+    )
+    sed.write_ecsv(
+        table, files.new("flux-points-ecsv", "flux-points.ecsv", ECSV, "Flux points, ECSV"), provenance
+    )
+    sed.write_votable(
+        table,
+        files.new("flux-points-votable", "flux-points.vot", VOTABLE, "Flux points, VOTable"),
+        provenance,
+    )
     facts = {
         "title": parameters.title,
         "fit": fit_facts(analysis.fit),
         "flux_points": sed.as_rows(table),
         **provenance.to_dict(),
     }
-    files[3].path.write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
-    files[4].path.write_text(_model_yaml(analysis.fit), encoding="utf-8")
-    write_ogip(analysis.datasets, files[5].path, provenance)
+    files.write_json("spectrum.json", "Fitted parameters and flux points, JSON", facts)
+    write_model(analysis.fit, files)
+    datasets = files.new(
+        "datasets", "datasets.zip", ZIP, "Counts, background and responses: OGIP PHA, ARF and RMF files"
+    )
+    write_ogip(analysis.datasets, datasets, provenance)
     plot_spectrum(
         table,
         analysis.fit.model.spectral_model,
         parameters.title,
-        (files[6].path, files[7].path),
+        files.figure("spectrum", "Flux points and model"),
     )
-    provenance.write(files[8].path)
-    return files
+    provenance.write_to(files)
+    return files.made
 
 
-def _model_yaml(fit: FitResult) -> str:
+def write_model(fit: FitResult, files: ProductFiles) -> None:
+    """Write the fitted model as Gammapy reads it, with its covariance."""
     from gammapy.modeling.models import Models  # noqa: PLC0415 - it takes seconds to import
 
-    return str(Models([fit.model]).to_yaml(full_output=True))
+    path = files.new("model", "model.yaml", YAML, "The fitted model, as Gammapy reads it")
+    path.write_text(str(Models([fit.model]).to_yaml(full_output=True)), encoding="utf-8")

@@ -17,10 +17,12 @@ from gammapy.estimators import FluxPoints, LightCurveEstimator
 from gammapy.modeling.models import Models
 from pydantic import ValidationError
 
-from datalink.products.base import ProductFile
+from datalink.products import PRODUCTS
 from datalink.products.errors import ProductError
+from datalink.products.files import ProductFile
 from datalink.products.fit import fit_model, stacked
 from datalink.products.gather import Workshop
+from datalink.products.joint import Joint, JointParameters
 from datalink.products.lightcurve import LightCurve, LightCurveParameters, common_energies, estimate
 from datalink.products.model import make_model
 from datalink.products.settings import Exclusion, Position
@@ -242,6 +244,30 @@ def test_parameters_are_checked(values: dict[str, object], told: str) -> None:
 
 
 def test_every_parameter_is_described() -> None:
-    for model in (SpectrumParameters, LightCurveParameters):
-        for name, schema in model.model_json_schema()["properties"].items():
+    for product in PRODUCTS.values():
+        for name, schema in product.parameters.model_json_schema()["properties"].items():
             assert schema.get("description"), name
+
+
+def test_each_instrument_and_all_together_are_fitted(
+    archive: Folders, shared: Workshop, tmp_path: Path
+) -> None:
+    files = {
+        file.name: file
+        for file in Joint().make(JointParameters(**CRAB), archive, tmp_path, shared, NobodyWatches())
+    }
+    facts = json.loads(files["result"].path.read_text())
+    assert list(facts["fits"]) == ["sim-south", "sim-north", "joint"]
+    amplitudes = {
+        name: next(each for each in fit["parameters"] if each["name"] == "amplitude")
+        for name, fit in facts["fits"].items()
+    }
+    # All together know more than any alone, and what they say lies between.
+    alone = [amplitudes["sim-south"], amplitudes["sim-north"]]
+    assert amplitudes["joint"]["error"] < min(each["error"] for each in alone)
+    values = [each["value"] for each in alone]
+    assert min(values) < amplitudes["joint"]["value"] < max(values)
+    table = votable.parse(str(files["fits-votable"].path), verify="exception").get_first_table()
+    assert list(table.array["fit"]) == list(facts["fits"])
+    assert np.array_equal(table.array["amplitude"], [each["value"] for each in amplitudes.values()])
+    assert all(field.ucd and field.description for field in table.fields)
