@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import asking, lake, loading, serve
+from app.cli import asking, lake, loading, making, serve
 from app.cli.terminal import OUT
 
 APP = typer.Typer(
@@ -18,7 +18,15 @@ APP = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (serve.serve, loading.ingest, loading.demo, asking.query, asking.translate, asking.tables):
+for command in (
+    serve.serve,
+    loading.ingest,
+    loading.demo,
+    asking.query,
+    asking.translate,
+    asking.tables,
+    making.product,
+):
     APP.command()(command)
 APP.add_typer(lake.LAKE, name="lake")
 
