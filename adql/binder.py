@@ -951,6 +951,13 @@ class _Binder:
             return count_rows()
         inside = _no_aggregates(f"{function.name}()", "a subquery")
         args = tuple(self._value(arg, scope, inside) for arg in node.arguments)
+        read = {each.relation for arg in args for each in core.walk(arg.expr) if isinstance(each, core.Field)}
+        if read and scope.aliases and not read & scope.aliases:
+            raise BindError(
+                f"{_shortened(to_adql(node))} takes columns of the query around only: an aggregate is taken "
+                "over rows of its own query.",
+                node.position,
+            )
         if args and function.kind(0) in ("any", "scalar"):
             args = (_typed(args[0], "number"), *args[1:])
         value = self._called(function, node, args)

@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import islice
 
 from adql.ast import ColumnReference, Identifier
+from adql.core import Field
 from adql.errors import BindError
 from adql.values import Value
 
@@ -77,6 +78,12 @@ class Scope:
         for relation in self.relations:
             named.setdefault(relation.path[-1].lower(), []).append(relation)
         return named
+
+    @cached_property
+    def aliases(self) -> frozenset[str]:
+        """The names by which fields refer to the tables of FROM."""
+        firsts = (relation.columns[0].value.expr for relation in self.relations if relation.columns)
+        return frozenset(expr.relation for expr in firsts if isinstance(expr, Field))
 
     def named(self, name: Identifier) -> list[NamedValue]:
         """The columns that a name without qualifier means, here and not around."""
