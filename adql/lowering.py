@@ -435,10 +435,11 @@ class _Lowering:
         if not isinstance(expr, Op) or expr.name not in geometry.NAMES:
             return self._expr(expr)
         if expr.name == "centroid":
-            position = geometry.centre(self._shape(expr.args[0]))
-            return Op(
-                expr.type, "point", (geometry.expression(position.lon), geometry.expression(position.lat))
-            )
+            shape = self._shape(expr.args[0])
+            position = geometry.centre(shape)
+            unknown = geometry.is_unknown(shape)
+            angles = (geometry.expression(angle) for angle in (position.lon, position.lat))
+            return Op(expr.type, "point", tuple(_unless(unknown, angle) for angle in angles))
         if expr.name == "moc_of":
             return replace(expr, args=(expr.args[0], self._geometry(expr.args[1])))
         return replace(expr, args=tuple(self._expr(arg) for arg in expr.args))

@@ -21,6 +21,7 @@ from app.errors import (
     RequestTooLarge,
     ServiceError,
     TooManyJobs,
+    UnreadableCoding,
     UsageError,
 )
 from app.formats import Info, Provenance
@@ -34,6 +35,7 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (AdqlError, 400),
     (RequestTooLarge, 413),
     (RequestTimeout, 408),
+    (UnreadableCoding, 415),
     (JobNotFound, 404),
     (JobConflict, 409),
     (UsageError, 400),
