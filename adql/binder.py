@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import count as counter
 
 from adql import ast, casts, core, timestamps
@@ -83,31 +84,38 @@ class _From:
     columns: tuple[NamedValue, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Outputs:
     """What ORDER BY may refer to in a SELECT."""
 
-    names: tuple[str, ...]
-    """The outputs' names in the SQL."""
-    named: Mapping[str, Sequence[tuple[str, str]]]
-    """Name of an output in lower case -> its name, and that in the SQL."""
-    computed: Mapping[Expr, str]
-    """Expression of an output -> its name in the SQL."""
-    scope: Scope
-    """The columns of FROM, and the outputs that are called like none of them."""
+    columns: Sequence[Column]
+    items: Sequence[core.Item]
+    source: Scope
+    """The columns of FROM."""
 
-    @classmethod
-    def of(cls, query: core.Query, body: core.Select, scope: Scope) -> _Outputs:
+    @cached_property
+    def named(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """Name of an output in lower case -> its name, and that in the SQL."""
         named: dict[str, list[tuple[str, str]]] = {}
-        computed: dict[Expr, str] = {}
-        extra = []
-        known = {column.name.lower() for column in scope.columns}
-        for column, item in zip(query.columns, body.items, strict=True):
+        for column, item in zip(self.columns, self.items, strict=True):
             named.setdefault(column.name.lower(), []).append((column.name, item.name))
-            computed.setdefault(item.expr, item.name)
-            if column.name.lower() not in known:
-                extra.append(NamedValue(column.name, from_column(item.expr, column)))
-        return cls(query.names, named, computed, replace(scope, columns=(*scope.columns, *extra)))
+        return named
+
+    @cached_property
+    def computed(self) -> Mapping[Expr, str]:
+        """Expression of an output -> its name in the SQL, that of the first."""
+        return {item.expr: item.name for item in reversed(self.items)}
+
+    @cached_property
+    def scope(self) -> Scope:
+        """The columns of FROM, and the outputs that are called like none of them."""
+        known = {column.name.lower() for column in self.source.columns}
+        extra = (
+            NamedValue(column.name, from_column(item.expr, column))
+            for column, item in zip(self.columns, self.items, strict=True)
+            if column.name.lower() not in known
+        )
+        return replace(self.source, columns=(*self.source.columns, *extra))
 
 
 class _Binder:
@@ -266,7 +274,7 @@ class _Binder:
         from_ = self._from(node.source, parent)
         known = frozenset(item.alias.name.lower() for item in node.items if item.alias is not None)
         scope = Scope(from_.relations, from_.columns, parent, known)
-        outputs = self._items(node, replace(scope, outputs=frozenset()))
+        outputs = self._items(node, scope)
         where = None
         if node.where is not None:
             where = self._condition(node.where, scope, _no_aggregates("WHERE", "HAVING"))
@@ -398,7 +406,7 @@ class _Binder:
         scope: Scope,
         groups: tuple[Expr, ...],
     ) -> core.Query:
-        outputs = _Outputs.of(query, body, scope)
+        outputs = _Outputs(query.columns, body.items, scope)
         found = [self._order_output(term, outputs) for term in order_by]
         if body.distinct and not all(isinstance(each, str) for each in found):
             return self._distinct_ordered(query, order_by)
@@ -433,9 +441,9 @@ class _Binder:
 
     def _order_output(self, term: ast.OrderTerm, outputs: _Outputs) -> str | Expr:
         """The name of the output that a term sorts by, or an expression that is none."""
-        ordinal = self._ordinal(term.expression, len(outputs.names))
+        ordinal = self._ordinal(term.expression, len(outputs.items))
         if ordinal is not None:
-            return outputs.names[ordinal]
+            return outputs.items[ordinal].name
         node = term.expression
         if isinstance(node, ast.ColumnReference) and not node.qualifier:
             known = outputs.named.get(node.name.name.lower(), ())

@@ -469,7 +469,7 @@ class _Lowering:
             return shape.text
         if isinstance(shape, geometry.Moc | geometry.CellOf):
             return self._expr(expr)
-        if isinstance(shape, geometry.Polygon) and shape.array is not None:
+        if isinstance(shape, geometry.Listed) and shape.array is not None:
             return Op(STRING, "joined_numbers", (shape.array,))
         words: Expr | None = None
         for each in geometry.numbers_of(shape):
@@ -492,7 +492,7 @@ _LOWERED = frozenset(["contains", "intersects", "distance", "coordinate", "area"
 
 def _is_plain(shape: Shape) -> bool:
     """True if its NULLs can be told from its numbers."""
-    if isinstance(shape, geometry.Polygon):
+    if isinstance(shape, geometry.Listed):
         return shape.array is None
     return not isinstance(shape, geometry.Region)
 
@@ -616,6 +616,7 @@ _COPIES = {
     "truncate": 3,
     "square": 2,
     "numbers_in": 3,
+    "corner_vectors": 9,
     "count_over": 2,
     "sum_over": 2,
 }

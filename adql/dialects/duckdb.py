@@ -76,6 +76,8 @@ DUCKDB = Dialect(
         **_CASTS,
         "idiv": "TRY_CAST(CAST({0} AS HUGEINT) // nullif({1}, 0) AS BIGINT)",
         "idiv_sure": "({0} // {1})",
+        # The least integer % -1 overflows, too.
+        "mod_integer": "CAST(CAST({0} AS HUGEINT) % nullif({1}, 0) AS BIGINT)",
         "atan2": "atan2({0}, {1})",
         # What overflows is an error here; TRY takes no aggregates.
         "add_integer": "TRY_CAST(CAST({0} AS HUGEINT) + {1} AS BIGINT)",

@@ -69,7 +69,6 @@ SPARK = Dialect(
         **ANSI,
         **java.OPERATIONS,
         **_CASTS,
-        "idiv": "({0} DIV nullif({1}, 0))",
         "idiv_sure": "({0} DIV {1})",
         "atan2": "atan2({0}, {1})",
         "add_integer": "try_add({0}, {1})",

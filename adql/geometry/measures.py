@@ -100,7 +100,7 @@ def centre(shape: Shape) -> Position:
             return middle
         case Polygon(outline=known) if known is not None:
             return Position(*centroid(known))
-        case Polygon(array=array) if array is None:
+        case Polygon() if shape.positions:
             return centre(Listed(shape.positions, "k"))
         case Polygon():
             return _balanced(shape)

@@ -76,8 +76,6 @@ class Polygon:
     """Its corners; none where they are in an array."""
     outline: Outline | None
     """What is known of it, where all corners are numbers."""
-    array: Expr | None = None
-    """The array that it comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +96,11 @@ class Listed:
     """A polygon whose corners are long expressions, so that an engine should compute them once."""
 
     positions: tuple[Position, ...]
+    """Its corners; none where they are in an array."""
     variable: str
     """What to call its corners in the SQL."""
+    array: Expr | None = None
+    """The array that it comes from: longitudes and latitudes [deg] (DALI 1.1 section 3.3.7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,7 @@ def _from_array(geometry: Expr, variable: str) -> Shape:
         lon, lat, radius = _elements(geometry, 3)
         return Circle(Position(lon, lat), radius)
     if kind == "polygon":
-        return Polygon(ArrayRing(geometry, variable), (), None, geometry)
+        return Listed((), variable, geometry)
     return Region(geometry, variable)
 
 
@@ -243,9 +244,21 @@ def once(name: str, values: Sequence[Scalar], answer: Callable[[Sequence[Scalar]
 
 
 def _once(shape: Box | Listed, answer: Callable[[Polygon], Expr]) -> Expr:
-    numbers = Local(ColumnType("double", "*"), f"{shape.variable}_corners")
-    said = answer(Polygon(ArrayRing(numbers, f"{shape.variable}_n"), (), None, numbers))
-    return Op(said.type, "let", (numbers, Op(numbers.type, "array", numbers_of(shape)), said))
+    if isinstance(shape, Listed) and shape.array is not None:
+        return _ringed(shape.array, shape.variable, answer)
+    numbers = Local(_NUMBERS, f"{shape.variable}_corners")
+    said = _ringed(numbers, shape.variable, answer)
+    return Op(said.type, "let", (numbers, Op(_NUMBERS, "array", numbers_of(shape)), said))
+
+
+def _ringed(numbers: Expr, variable: str, answer: Callable[[Polygon], Expr]) -> Expr:
+    """What is said of the polygon whose corners are in an array; each becomes a vector once."""
+    vectors = Local(_NUMBERS, f"{variable}_vectors")
+    said = answer(Polygon(ArrayRing(vectors, f"{variable}_n"), (), None))
+    return Op(said.type, "let", (vectors, Op(_NUMBERS, "corner_vectors", (numbers,)), said))
+
+
+_NUMBERS = ColumnType("double", "*")
 
 
 def box(centre: Position, width: Scalar, height: Scalar, variable: str) -> Polygon | Box:
@@ -307,29 +320,24 @@ def unfold(region: Region, answer: Callable[[Shape], Condition]) -> Expr:
 
     A region is written as ``CIRCLE ICRS 83.6 22.0 2.5`` (STC-S) or ``circle 83.6 22.0 2.5`` (DALI), in ICRS.
     """
-    parts = [(test, condition(answer(shape))) for test, shape in _readings(region)]
-    return _spoken(region, Op(BOOLEAN, "case", tuple(part for pair in parts for part in pair)))
+    return _unfolded(region, BOOLEAN, lambda shape: condition(answer(shape)))
 
 
 def unfold_number(region: Region, answer: Callable[[Shape], Scalar]) -> Expr:
     """The same for a number."""
-    parts = [(test, expression(answer(shape))) for test, shape in _readings(region)]
-    return _spoken(region, Op(DOUBLE, "case", tuple(part for pair in parts for part in pair)))
+    return _unfolded(region, DOUBLE, lambda shape: expression(answer(shape)))
 
 
-def _readings(region: Region) -> list[tuple[Expr, Shape]]:
-    """What a text may be: a circle, three numbers, or a polygon; each with the condition that it is that."""
+def _unfolded(region: Region, type_: ColumnType, answer: Callable[[Shape], Expr]) -> Expr:
+    """What is said of the circle, three numbers, or the polygon that a text may be."""
     numbers = Local(_NUMBERS, f"{region.variable}_numbers")
     size = Op(INT, "size", (numbers,))
-    ring = Polygon(ArrayRing(numbers, f"{region.variable}_n"), (), None, numbers)
-    polygon = Op(BOOLEAN, "ge", (size, integer(6))), ring
-    if region.is_polygon:
-        return [polygon]
-    lon, lat, radius = (element(numbers, index) for index in range(1, 4))
-    return [(Op(BOOLEAN, "eq", (size, integer(3))), Circle(Position(lon, lat), radius)), polygon]
-
-
-_NUMBERS = ColumnType("double", "*")
+    parts: list[Expr] = []
+    if not region.is_polygon:
+        lon, lat, radius = (element(numbers, index) for index in range(1, 4))
+        parts += [Op(BOOLEAN, "eq", (size, integer(3))), answer(Circle(Position(lon, lat), radius))]
+    parts += [Op(BOOLEAN, "ge", (size, integer(6))), _ringed(numbers, region.variable, answer)]
+    return _spoken(region, Op(type_, "case", tuple(parts)))
 
 
 def is_ring(numbers: Expr) -> Expr:
