@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import count as counter
 
 from adql import ast, casts, core, timestamps
 from adql.coercion import NULL_TYPE, common_type, converted, with_times
 from adql.core import BOOLEAN, Expr, Literal, Op
-from adql.errors import AdqlError, BindError, UnsupportedError
+from adql.errors import MOST_FAULTS, AdqlError, BindError, LimitError, UnsupportedError
 from adql.functions import AGGREGATES, ELSEWHERE, FUNCTIONS, Function, count_rows, geometries
+from adql.limits import MAX_EXPANDED
 from adql.parser import parse
 from adql.patterns import escaped, plain_pattern
 from adql.printer import to_adql
 from adql.schema import Catalogue, Column, Table
-from adql.scope import BoundRelation, NamedValue, Scope, suggestion
+from adql.scope import BoundRelation, NamedValue, Scope, by_name, matching, suggestion
 from adql.types import DOUBLE, LONG, POINT, STRING, TIMESTAMP, ColumnType, Position
 from adql.values import (
     Value,
@@ -84,6 +85,40 @@ class _From:
     columns: tuple[NamedValue, ...]
 
 
+@dataclass(frozen=True)
+class _Outputs:
+    """What ORDER BY may refer to in a SELECT."""
+
+    columns: Sequence[Column]
+    items: Sequence[core.Item]
+    source: Scope
+    """The columns of FROM."""
+
+    @cached_property
+    def named(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """Name of an output in lower case -> its name, and that in the SQL."""
+        named: dict[str, list[tuple[str, str]]] = {}
+        for column, item in zip(self.columns, self.items, strict=True):
+            named.setdefault(column.name.lower(), []).append((column.name, item.name))
+        return named
+
+    @cached_property
+    def computed(self) -> Mapping[Expr, str]:
+        """Expression of an output -> its name in the SQL, that of the first."""
+        return {item.expr: item.name for item in reversed(self.items)}
+
+    @cached_property
+    def scope(self) -> Scope:
+        """The columns of FROM, and the outputs that are called like none of them."""
+        known = {column.name.lower() for column in self.source.columns}
+        extra = (
+            NamedValue(column.name, from_column(item.expr, column))
+            for column, item in zip(self.columns, self.items, strict=True)
+            if column.name.lower() not in known
+        )
+        return replace(self.source, columns=(*self.source.columns, *extra))
+
+
 class _Binder:
     """Binds one query; holds what is shared by all its parts."""
 
@@ -91,8 +126,11 @@ class _Binder:
         self.catalogue = catalogue
         self.faults: list[BindError] = []
         self.tables: set[str] = set()
-        self.common: list[tuple[ast.Identifier, str, core.Query]] = []
+        self.common: dict[str, list[tuple[ast.Identifier, str, core.Query]]] = {}
+        """Name of a query of WITH in lower case -> those of that name: its name, that in the SQL, itself."""
         self._aliases: Iterator[int] = counter(1)
+        self._common_numbers: Iterator[int] = counter(1)
+        self._sizes = core.Sizes()
 
     # Queries
 
@@ -102,11 +140,12 @@ class _Binder:
         return replace(self.query(query, None), common=common)
 
     def _common_table(self, table: ast.CommonTable) -> core.CommonQuery:
-        if any(_are_same(table.name, known) for known, _, _ in self.common):
+        alike = self.common.get(table.name.name.lower(), [])
+        if any(_are_same(table.name, known) for known, _, _ in alike):
             raise BindError(f'Two queries of the WITH clause are called "{table.name.name}".', table.position)
         query = self.query(table.query, None)
-        alias = f"w{len(self.common) + 1}"
-        self.common.append((table.name, alias, query))
+        alias = f"w{next(self._common_numbers)}"
+        self.common[table.name.name.lower()] = [*alike, (table.name, alias, query)]
         return core.CommonQuery(alias, query)
 
     def query(self, query: ast.Query, parent: Scope | None) -> core.Query:
@@ -219,7 +258,8 @@ class _Binder:
         """The number, from 0, of the output that a term counts; None if it counts none."""
         if not (isinstance(term, ast.Number) and term.is_integer):
             return None
-        number = int(term.text) if len(term.text) < 10 else size + 1
+        digits = term.text.lstrip("0") or "0"
+        number = int(digits) if len(digits) < 10 else size + 1
         if not 0 < number <= size:
             raise BindError(
                 f"{clause} {_shortened(term.text)}: the query has {size} column{'s' if size > 1 else ''}.",
@@ -235,11 +275,12 @@ class _Binder:
         from_ = self._from(node.source, parent)
         known = frozenset(item.alias.name.lower() for item in node.items if item.alias is not None)
         scope = Scope(from_.relations, from_.columns, parent, known)
-        outputs = self._items(node, replace(scope, outputs=frozenset()))
+        outputs = self._items(node, scope)
         where = None
         if node.where is not None:
             where = self._condition(node.where, scope, _no_aggregates("WHERE", "HAVING"))
-        groups = tuple(self._group(term, scope, outputs) for term in node.group_by)
+        aliases = _aliased(outputs)
+        groups = tuple(self._group(term, scope, outputs, aliases) for term in node.group_by)
         having = self._condition(node.having, scope) if node.having is not None else None
         grouped = (
             bool(groups) or having is not None or any(_has_aggregate(value.expr) for _, value, _ in outputs)
@@ -260,16 +301,20 @@ class _Binder:
         return self._ordered(query, body, order_by, scope, groups) if order_by else query
 
     def _group(
-        self, term: ast.Expression, scope: Scope, outputs: Sequence[tuple[str, Value, ast.Node]]
+        self,
+        term: ast.Expression,
+        scope: Scope,
+        outputs: Sequence[tuple[str, Value, ast.Node]],
+        aliases: Mapping[str, list[NamedValue]],
     ) -> Expr:
         """A term of GROUP BY: a name is a column of FROM, else an alias, else a column of a query around."""
         ordinal = self._ordinal(term, len(outputs), "GROUP BY")
         if ordinal is not None:
             return self._grouped_output(term, outputs[ordinal][1])
         if isinstance(term, ast.ColumnReference) and not term.qualifier:
-            named = [value for _, value, item in outputs if _is_alias(term.name, item)]
-            if len(named) == 1 and not any(term.name.matches(column.name) for column in scope.columns):
-                return self._grouped_output(term, named[0])
+            named = matching(aliases, term.name)
+            if len(named) == 1 and not scope.named(term.name):
+                return self._grouped_output(term, named[0].value)
         return self._value(term, scope, _no_aggregates("GROUP BY", "HAVING")).expr
 
     def _grouped_output(self, term: ast.Expression, value: Value) -> Expr:
@@ -297,7 +342,7 @@ class _Binder:
         if not columns and star.qualifier:
             table = ".".join(str(part) for part in star.qualifier)
             known = [relation.path[-1] for relation in scope.relations]
-            self.faults.append(
+            self._unknown(
                 BindError(f'Unknown table "{table}" in {table}.*.{suggestion(table, known)}', star.position)
             )
         return [(column.name, column.value, star) for column in columns]
@@ -337,14 +382,15 @@ class _Binder:
     ) -> None:
         if not grouped or self.faults:
             return
+        terms = frozenset(groups)
         for name, value, item in outputs:
             what = f'"{name}"' if name else "an output"
-            self._check_grouped(value.expr, groups, own, item.position, what)
+            self._check_grouped(value.expr, terms, own, item.position, what)
         if having is not None and node.having is not None:
-            self._check_grouped(having, groups, own, node.having.position, "HAVING")
+            self._check_grouped(having, terms, own, node.having.position, "HAVING")
 
     def _check_grouped(
-        self, expr: Expr, groups: tuple[Expr, ...], own: frozenset[str], position: Position, what: str
+        self, expr: Expr, groups: Set[Expr], own: frozenset[str], position: Position, what: str
     ) -> None:
         stray = _ungrouped(expr, groups, own)
         if stray is not None:
@@ -361,18 +407,19 @@ class _Binder:
         scope: Scope,
         groups: tuple[Expr, ...],
     ) -> core.Query:
-        found = [self._order_output(term, query, body, scope) for term in order_by]
+        outputs = _Outputs(query.columns, body.items, scope)
+        found = [self._order_output(term, outputs) for term in order_by]
         if body.distinct and not all(isinstance(each, str) for each in found):
             return self._distinct_ordered(query, order_by)
         hidden: list[core.Item] = []
         keys = []
+        own, terms = core.aliases(body.source), frozenset(groups)
         for term, each in zip(order_by, found, strict=True):
             if isinstance(each, str):
                 keys.append(core.OrderKey(each, term.descending))
                 continue
             if body.is_aggregate and not self.faults:
-                own = core.aliases(body.source)
-                self._check_grouped(each, groups, own, term.position, "ORDER BY")
+                self._check_grouped(each, terms, own, term.position, "ORDER BY")
             elif not body.is_aggregate and _has_aggregate(each):
                 raise BindError("ORDER BY has an aggregate, but the query has no groups.", term.position)
             name = f"sort_{len(hidden) + 1}"
@@ -393,31 +440,19 @@ class _Binder:
             )
         return ordered
 
-    def _order_output(
-        self, term: ast.OrderTerm, query: core.Query, body: core.Select, scope: Scope
-    ) -> str | Expr:
+    def _order_output(self, term: ast.OrderTerm, outputs: _Outputs) -> str | Expr:
         """The name of the output that a term sorts by, or an expression that is none."""
-        ordinal = self._ordinal(term.expression, len(query.columns))
+        ordinal = self._ordinal(term.expression, len(outputs.items))
         if ordinal is not None:
-            return query.names[ordinal]
+            return outputs.items[ordinal].name
         node = term.expression
         if isinstance(node, ast.ColumnReference) and not node.qualifier:
-            named = [
-                name
-                for column, name in zip(query.columns, query.names, strict=True)
-                if node.name.matches(column.name)
-            ]
+            known = outputs.named.get(node.name.name.lower(), ())
+            named = [sql for name, sql in known if node.name.matches(name)]
             if len(named) == 1:
                 return named[0]
-        outputs = tuple(
-            NamedValue(column.name, from_column(item.expr, column))
-            for column, item in zip(query.columns, body.items, strict=True)
-        )
-        known = {name.name.lower() for name in scope.columns}
-        extra = tuple(output for output in outputs if output.name.lower() not in known)
-        value = self._value(node, replace(scope, columns=(*scope.columns, *extra)), _anywhere)
-        same = [item.name for item in body.items if item.expr == value.expr]
-        return same[0] if same else value.expr
+        value = self._value(node, outputs.scope, _anywhere)
+        return outputs.computed.get(value.expr, value.expr)
 
     # FROM
 
@@ -426,10 +461,13 @@ class _Binder:
 
     def _from(self, node: ast.Source, parent: Scope | None) -> _From:
         from_ = self._source(node, parent)
-        for index, relation in enumerate(from_.relations):
-            if any(relation.is_namesake(other) for other in from_.relations[:index]):
+        known: dict[tuple[str, ...], list[BoundRelation]] = {}
+        for relation in from_.relations:
+            alike = known.setdefault(tuple(name.lower() for name in relation.path), [])
+            if any(relation.is_namesake(other) for other in alike):
                 name = ".".join(relation.path)
                 raise BindError(f'Two tables of FROM are called "{name}": give one an alias.', node.position)
+            alike.append(relation)
         return from_
 
     def _source(self, node: ast.Source, parent: Scope | None) -> _From:
@@ -495,7 +533,7 @@ class _Binder:
 
     def _common_named(self, name: ast.Identifier) -> list[tuple[ast.Identifier, str, core.Query]]:
         """The query of WITH that a name in FROM means; one of exactly that name before any other."""
-        found = [item for item in self.common if name.matches(item[0].name)]
+        found = [item for item in self.common.get(name.name.lower(), ()) if name.matches(item[0].name)]
         exact = [item for item in found if item[0].name == name.name]
         return (exact or found)[:1]
 
@@ -504,7 +542,8 @@ class _Binder:
         found = [table for table in self.catalogue if _names_table(node.path, table)]
         if len(found) == 1:
             return found[0]
-        names = [table.qualified for table in self.catalogue] + [name.name for name, _, _ in self.common]
+        names = [table.qualified for table in self.catalogue]
+        names += [name.name for alike in self.common.values() for name, _, _ in alike]
         if found:
             places = ", ".join(table.qualified for table in found)
             fault = f'Table "{written}" is ambiguous: {places}. Write the schema before it.'
@@ -513,7 +552,7 @@ class _Binder:
                 node.path[-1].name, [t.name for t in self.catalogue]
             )
             fault = f'Unknown table "{written}".{hint}'
-        self.faults.append(BindError(fault, node.position))
+        self._unknown(BindError(fault, node.position))
         return None
 
     def _join(self, node: ast.Join, parent: Scope | None) -> _From:
@@ -531,31 +570,35 @@ class _Binder:
 
     def _merging_join(self, node: ast.Join, left: _From, right: _From) -> _From:
         relations = left.relations + right.relations
-        names = self._common_names(node, left, right)
-        pairs = [(self._one(left, name, node), self._one(right, name, node)) for name in names]
-        conditions = tuple(self._comparison("=", mine.value, other.value, node) for mine, other in pairs)
-        shared = tuple(self._merged_column(node.kind, mine, other) for mine, other in pairs)
+        mine, theirs = by_name(left.columns), by_name(right.columns)
+        names = self._common_names(node, left, theirs)
+        pairs = [(self._one(left, mine, name, node), self._one(right, theirs, name, node)) for name in names]
+        conditions = tuple(self._comparison("=", one.value, other.value, node) for one, other in pairs)
+        shared = tuple(self._merged_column(node.kind, one, other) for one, other in pairs)
         used = {id(column) for pair in pairs for column in pair}
         rest = tuple(column for column in left.columns + right.columns if id(column) not in used)
         kind = node.kind.lower() if conditions else "cross"
         source = core.JoinSource(kind, left.source, right.source, core.all_of(conditions))
         return _From(source, relations, shared + rest)
 
-    def _common_names(self, node: ast.Join, left: _From, right: _From) -> list[ast.Identifier]:
+    def _common_names(
+        self, node: ast.Join, left: _From, theirs: Mapping[str, list[NamedValue]]
+    ) -> list[ast.Identifier]:
         if node.using:
             for index, name in enumerate(node.using):
                 if any(_are_same(name, other) for other in node.using[:index]):
                     raise BindError(f'USING names "{name.name}" twice.', name.position)
             return list(node.using)
-        theirs = {column.name.lower() for column in right.columns}
         return [ast.Identifier(column.name) for column in left.columns if column.name.lower() in theirs]
 
-    def _one(self, from_: _From, name: ast.Identifier, node: ast.Join) -> NamedValue:
-        found = [column for column in from_.columns if name.matches(column.name)]
+    def _one(
+        self, from_: _From, columns: Mapping[str, list[NamedValue]], name: ast.Identifier, node: ast.Join
+    ) -> NamedValue:
+        found = matching(columns, name)
         if len(found) == 1:
             return found[0]
         position = name.position if node.using else node.position
-        tables = " or ".join(".".join(relation.path) for relation in from_.relations)
+        tables = " or ".join(".".join(relation.path) for relation in from_.relations[:10])
         if found:
             raise BindError(f'Column "{name}" to join by is ambiguous in {tables}.', position)
         raise BindError(
@@ -766,9 +809,9 @@ class _Binder:
             case ast.Arithmetic():
                 return self._arithmetic(node, scope, check)
             case ast.Function():
-                return self._function(node, scope, check)
+                return self._bounded(self._function(node, scope, check), node)
             case ast.Cast():
-                return self._cast(node, scope, check)
+                return self._bounded(self._cast(node, scope, check), node)
             case ast.Case():
                 return self._case(node, scope, check)
             case ast.Subquery(query=query):
@@ -783,14 +826,29 @@ class _Binder:
             node.position,
         )
 
+    def _bounded(self, value: Value, node: ast.Expression) -> Value:
+        """The value, unless functions that use an argument often are nested too deep in one another."""
+        if self._sizes.of(value.expr) > MAX_EXPANDED:
+            raise LimitError(
+                "Functions are nested too deep in one another: the SQL of this query would be too large.",
+                node.position,
+            )
+        return value
+
     def _column(self, node: ast.ColumnReference, scope: Scope) -> Value:
         if any(isinstance(relation, _Anything) for relation in scope.relations):
             return _UNKNOWN
         try:
             return scope.resolve(node)
         except BindError as fault:
-            self.faults.append(fault)
-            return _UNKNOWN
+            return self._unknown(fault)
+
+    def _unknown(self, fault: BindError) -> Value:
+        """What stands in for an unknown name; of more than one message tells none is looked for."""
+        self.faults.append(fault)
+        if len(self.faults) > MOST_FAULTS:
+            raise fault
+        return _UNKNOWN
 
     def _sign(self, node: ast.Sign, scope: Scope, check: _Check) -> Value:
         value = self._number_operand(node.operand, scope, check, node.operator)
@@ -845,8 +903,7 @@ class _Binder:
         if function is None:
             cure = ELSEWHERE.get(name)
             hint = f" ADQL has instead: {cure}." if cure else suggestion(name, _FUNCTION_NAMES)
-            self.faults.append(BindError(f'Unknown function "{node.name}".{hint}', node.position))
-            return _UNKNOWN
+            return self._unknown(BindError(f'Unknown function "{node.name}".{hint}', node.position))
         args = tuple(self._value(arg, scope, check) for arg in node.arguments)
         value = self._called(function, node, args)
         named = next((arg.name for arg in args if arg.name), "")
@@ -1064,8 +1121,8 @@ def _settled(type_: ColumnType) -> ColumnType:
 
 
 def _number(node: ast.Number) -> Literal:
-    if node.is_integer:
-        value = int(node.text)
+    if node.is_integer and len(digits := node.text.lstrip("0")) < 20:
+        value = int(digits or "0")
         if value < 1 << 63:
             return integer(value)
     real = float(node.text)
@@ -1133,7 +1190,7 @@ def _has_aggregate(expr: Expr) -> bool:
     return any(isinstance(node, core.Aggregate) for node in core.walk(expr))
 
 
-def _ungrouped(expr: Expr, groups: tuple[Expr, ...], own: frozenset[str]) -> core.Field | None:
+def _ungrouped(expr: Expr, groups: Set[Expr], own: frozenset[str]) -> core.Field | None:
     """A field of the relations ``own`` that stands outside of aggregates and groups, in a subquery too."""
     stack = [(expr, False)]
     while stack:
@@ -1156,9 +1213,13 @@ def _is_simple(term: ast.OrderTerm) -> bool:
     )
 
 
-def _is_alias(name: ast.Identifier, item: ast.Node) -> bool:
-    """True if that is the name that the query gives an output."""
-    return isinstance(item, ast.SelectItem) and item.alias is not None and name.matches(item.alias.name)
+def _aliased(outputs: Sequence[tuple[str, Value, ast.Node]]) -> Mapping[str, list[NamedValue]]:
+    """The outputs that the query gives a name, by it in lower case."""
+    return by_name(
+        NamedValue(item.alias.name, value)
+        for _, value, item in outputs
+        if isinstance(item, ast.SelectItem) and item.alias is not None
+    )
 
 
 def _is_quoted(item: ast.Node) -> bool:
@@ -1189,12 +1250,12 @@ def _are_same(name: ast.Identifier, other: ast.Identifier) -> bool:
 def _sql_names(names: Sequence[str]) -> list[str]:
     """Names for the SQL: ADQL's own where every engine takes them, else numbered."""
     result: list[str] = []
+    taken: set[str] = set()
     for index, name in enumerate(names, 1):
         lower = name.lower()
-        safe = (
-            _SAFE_NAME.fullmatch(lower) and lower not in result and not re.fullmatch(r"(c|sort_)\d+", lower)
-        )
-        result.append(lower if safe else f"c{index}")
+        is_safe = _SAFE_NAME.fullmatch(lower) and not re.fullmatch(r"(c|sort_)\d+", lower)
+        result.append(lower if is_safe and lower not in taken else f"c{index}")
+        taken.add(lower)
     return result
 
 

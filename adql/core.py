@@ -230,6 +230,21 @@ def walk(expr: Expr) -> Iterator[Expr]:
         stack.extend(children(node))
 
 
+class Sizes:
+    """Counts the nodes of expressions that are written out: a shared part comes once for each use."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Expr, int]] = {}
+
+    def of(self, expr: Expr) -> int:
+        """The number for an expression; what is known of its parts is not counted anew."""
+        found = self._known.get(id(expr))
+        if found is None:
+            # The expression is kept, so that no other takes its place in memory.
+            found = self._known[id(expr)] = expr, 1 + sum(self.of(child) for child in children(expr))
+        return found[1]
+
+
 def expressions(query: Query) -> Iterator[Expr]:
     """The expressions that a query is made of, those of queries in FROM too; not those below each other."""
     queries = [query]

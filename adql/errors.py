@@ -15,6 +15,12 @@ from collections.abc import Sequence
 
 from adql.types import Position
 
+MOST_FAULTS = 50
+"""Faults that one message tells."""
+
+_LONGEST_MESSAGE = 20_000
+"""Characters; names of a query may be as long as the query."""
+
 
 class AdqlError(Exception):
     """A query is refused.
@@ -30,6 +36,8 @@ class AdqlError(Exception):
     """
 
     def __init__(self, message: str, position: Position | None = None, text: str | None = None) -> None:
+        if len(message) > _LONGEST_MESSAGE:
+            message = f"{message[:_LONGEST_MESSAGE]}..."
         self.message = message
         self.position = position
         self.text = text
@@ -66,7 +74,10 @@ class BindError(AdqlError):
         first = faults[0]
         if len(faults) == 1:
             return first
-        return cls("\n".join(str(fault) for fault in faults), first.position, first.text)
+        told = [str(fault) for fault in faults[:MOST_FAULTS]]
+        more = len(faults) - len(told)
+        told += [f"... and {more} more."] if more else []
+        return cls("\n".join(told), first.position, first.text)
 
 
 class UnsupportedError(AdqlError):

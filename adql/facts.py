@@ -332,17 +332,15 @@ def _spread(known: Known) -> Known:
 
 
 def _groups(pairs: Sequence[tuple[Key, Key]]) -> list[set[Key]]:
-    groups: list[set[Key]] = []
+    """The keys that pairs make equal; of two groups the smaller goes into the larger."""
+    group_of: dict[Key, set[Key]] = {}
     for pair in pairs:
-        joined = set(pair)
-        apart = []
-        for group in groups:
-            if group & joined:
-                joined |= group
-            else:
-                apart.append(group)
-        groups = [*apart, joined]
-    return groups
+        small, large = sorted((group_of.setdefault(key, {key}) for key in pair), key=len)
+        if small is large:
+            continue
+        large |= small
+        group_of.update(dict.fromkeys(small, large))
+    return list({id(group): group for group in group_of.values()}.values())
 
 
 def _overlap_of(intervals: Sequence[Interval]) -> Interval:

@@ -18,3 +18,7 @@ class Limits:
     cells: int = 40_000
     """HEALPix cells that its MOCs of regions may have looked at, some 30 us each; a polygon counts for more
     the more sides it has."""
+
+
+MAX_EXPANDED = 200_000
+"""Operations of one expression when it is written out: a function may use its argument several times."""

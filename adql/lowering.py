@@ -435,10 +435,11 @@ class _Lowering:
         if not isinstance(expr, Op) or expr.name not in geometry.NAMES:
             return self._expr(expr)
         if expr.name == "centroid":
-            position = geometry.centre(self._shape(expr.args[0]))
-            return Op(
-                expr.type, "point", (geometry.expression(position.lon), geometry.expression(position.lat))
-            )
+            shape = self._shape(expr.args[0])
+            position = geometry.centre(shape)
+            unknown = geometry.is_unknown(shape)
+            angles = (geometry.expression(angle) for angle in (position.lon, position.lat))
+            return Op(expr.type, "point", tuple(_unless(unknown, angle) for angle in angles))
         if expr.name == "moc_of":
             return replace(expr, args=(expr.args[0], self._geometry(expr.args[1])))
         return replace(expr, args=tuple(self._expr(arg) for arg in expr.args))
@@ -468,7 +469,7 @@ class _Lowering:
             return shape.text
         if isinstance(shape, geometry.Moc | geometry.CellOf):
             return self._expr(expr)
-        if isinstance(shape, geometry.Polygon) and shape.array is not None:
+        if isinstance(shape, geometry.Listed) and shape.array is not None:
             return Op(STRING, "joined_numbers", (shape.array,))
         words: Expr | None = None
         for each in geometry.numbers_of(shape):
@@ -491,7 +492,7 @@ _LOWERED = frozenset(["contains", "intersects", "distance", "coordinate", "area"
 
 def _is_plain(shape: Shape) -> bool:
     """True if its NULLs can be told from its numbers."""
-    if isinstance(shape, geometry.Polygon):
+    if isinstance(shape, geometry.Listed):
         return shape.array is None
     return not isinstance(shape, geometry.Region)
 
@@ -615,6 +616,7 @@ _COPIES = {
     "truncate": 3,
     "square": 2,
     "numbers_in": 3,
+    "corner_vectors": 9,
     "count_over": 2,
     "sum_over": 2,
 }

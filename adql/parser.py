@@ -19,6 +19,9 @@ from adql.limits import Limits
 from adql.types import Position
 from adql.words import FUNCTION_WORDS, RESERVED_WORDS, SYNTAX_WORDS
 
+_LONGEST_PATH = 4
+"""ADQL 2.1 appendix A: column_reference."""
+
 _GRAMMAR = Path(__file__).with_name("grammar.lark")
 
 
@@ -123,7 +126,7 @@ class _Builder(Transformer[Token, Any]):
         return ast.Select(items, source, distinct, top, where, group_by or (), having, position=_at(word))
 
     def top(self, number: Token) -> int:
-        return int(number)
+        return _whole(number)
 
     offset = top
 
@@ -287,9 +290,9 @@ class _Builder(Transformer[Token, Any]):
             raise ParseError(f"{target} has no length.", _at(length))
         if scale is not None:
             raise ParseError(f"{target} has one length only.", _at(scale))
-        if length is not None and not 0 < int(length) < 1 << 31:
-            raise ParseError(f"{length} is not a length of a text.", _at(length))
-        return target, None if length is None else int(length)
+        if length is not None and not 0 < _whole(length) < 1 << 31:
+            raise ParseError(f"{_shown(length)} is not a length of a text.", _at(length))
+        return target, None if length is None else _whole(length)
 
     def case(self, word: Token, operand: ast.Expression | None, *rest: Any) -> ast.Case:
         return ast.Case(operand, rest[:-1], rest[-1], position=_at(word))
@@ -320,6 +323,11 @@ class _Builder(Transformer[Token, Any]):
     def longer_path(
         self, path: tuple[ast.Identifier, ...], name: ast.Identifier
     ) -> tuple[ast.Identifier, ...]:
+        if len(path) == _LONGEST_PATH:
+            raise ParseError(
+                f"A name has {_LONGEST_PATH} parts at most: catalogue, schema, table and column.",
+                name.position,
+            )
         return (*path, name)
 
     def regular(self, token: Token) -> ast.Identifier:
@@ -360,6 +368,12 @@ def _all_of(source: ast.Source) -> ast.Query:
     """``SELECT * FROM source``: a join in parentheses that stands where a query may (ADQL 2.1, subquery)."""
     star = ast.SelectItem(ast.Star(position=source.position), position=source.position)
     return ast.Query(ast.Select((star,), source, position=source.position), position=source.position)
+
+
+def _whole(number: Token) -> int:
+    """The value of an unsigned integer; past 2**64, where no number of rows is, that."""
+    digits = number.lstrip("0") or "0"
+    return int(digits) if len(digits) < 20 else 1 << 64
 
 
 def _kind(token: Token | None) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 
 from adql.ast import ColumnReference, Identifier
 from adql.errors import BindError
@@ -19,7 +21,7 @@ class NamedValue:
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BoundRelation:
     """A table of FROM, as the names in a query see it."""
 
@@ -28,6 +30,14 @@ class BoundRelation:
     columns: tuple[NamedValue, ...]
     is_delimited: bool = False
     """True if its name stands in quotes, so that another may differ from it in case alone."""
+
+    @cached_property
+    def _named(self) -> Mapping[str, list[NamedValue]]:
+        return by_name(self.columns)
+
+    def named(self, name: Identifier) -> list[NamedValue]:
+        """The columns that a name means."""
+        return matching(self._named, name)
 
     def is_namesake(self, other: BoundRelation) -> bool:
         """True if no qualifier could tell the two tables apart."""
@@ -45,7 +55,7 @@ class BoundRelation:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scope:
     """The tables that a part of a query may name columns of."""
 
@@ -56,6 +66,21 @@ class Scope:
     """The query around a correlated subquery."""
     outputs: frozenset[str] = frozenset()
     """Aliases of the select list in lower case, which WHERE and HAVING do not know."""
+
+    @cached_property
+    def _named(self) -> Mapping[str, list[NamedValue]]:
+        return by_name(self.columns)
+
+    @cached_property
+    def _relations_named(self) -> Mapping[str, list[BoundRelation]]:
+        named: dict[str, list[BoundRelation]] = {}
+        for relation in self.relations:
+            named.setdefault(relation.path[-1].lower(), []).append(relation)
+        return named
+
+    def named(self, name: Identifier) -> list[NamedValue]:
+        """The columns that a name without qualifier means, here and not around."""
+        return matching(self._named, name)
 
     def resolve(self, reference: ColumnReference) -> Value:
         """The value of a column reference.
@@ -81,13 +106,14 @@ class Scope:
 
     def _here(self, reference: ColumnReference) -> Value | None:
         if not reference.qualifier:
-            found = _matching(self.columns, reference.name)
+            found = self.named(reference.name)
         else:
             relations = self._answering(reference.qualifier)
-            found = [value for relation in relations for value in _matching(relation.columns, reference.name)]
+            found = [value for relation in relations for value in relation.named(reference.name)]
         if len(found) > 1:
             places = ", ".join(
-                ".".join(relation.path) for relation in self.relations if _has(relation, reference.name)
+                ".".join(relation.path)
+                for relation in islice((r for r in self.relations if r.named(reference.name)), _MOST_PLACES)
             )
             raise BindError(
                 f'Column "{reference}" is ambiguous: it is in {places}. Write the table before it.',
@@ -96,7 +122,8 @@ class Scope:
         return found[0].value if found else None
 
     def _answering(self, qualifier: Sequence[Identifier]) -> list[BoundRelation]:
-        found = [relation for relation in self.relations if relation.answers_to(qualifier)]
+        known = self._relations_named.get(qualifier[-1].name.lower(), [])
+        found = [relation for relation in known if relation.answers_to(qualifier)]
         if len(found) < 2:
             return found
         exact = [relation for relation in found if relation.path[-1] == qualifier[-1].name]
@@ -113,7 +140,8 @@ class Scope:
             where = ".".join(relations[0].path)
         else:
             names = [column.name for column in self.columns]
-            where = " or ".join(".".join(relation.path) for relation in self.relations) or "this query"
+            shown = [".".join(relation.path) for relation in self.relations[:_MOST_PLACES]]
+            where = " or ".join(shown) or "this query"
         return f'Unknown column "{reference.name.name}" in {where}.{self._cure(reference, names)}'
 
     def _cure(self, reference: ColumnReference, names: Sequence[str]) -> str:
@@ -126,14 +154,23 @@ class Scope:
         return guess
 
 
-def _matching(columns: Iterable[NamedValue], name: Identifier) -> list[NamedValue]:
-    found = [column for column in columns if name.matches(column.name)]
+_MOST_PLACES = 10
+"""Tables that a message names."""
+
+
+def by_name(columns: Iterable[NamedValue]) -> Mapping[str, list[NamedValue]]:
+    """Name in lower case -> the columns of it."""
+    named: dict[str, list[NamedValue]] = {}
+    for column in columns:
+        named.setdefault(column.name.lower(), []).append(column)
+    return named
+
+
+def matching(columns: Mapping[str, list[NamedValue]], name: Identifier) -> list[NamedValue]:
+    """The columns that a name means; one of exactly that name before others that differ in case."""
+    found = [column for column in columns.get(name.name.lower(), ()) if name.matches(column.name)]
     exact = [column for column in found if column.name == name.name]
     return exact if len(found) > 1 and len(exact) == 1 else found
-
-
-def _has(relation: BoundRelation, name: Identifier) -> bool:
-    return any(name.matches(column.name) for column in relation.columns)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from app.config import Config
-from app.errors import RequestTimeout, RequestTooLarge, UsageError
+from app.errors import RequestTimeout, RequestTooLarge, UnreadableCoding, UsageError
 from app.factory import Service
 from app.multipart import charset_of, read_multipart
 from app.services.parameters import Parameters, SentFile
@@ -104,7 +104,15 @@ async def body_of(request: Request, *, limit: int, seconds: float) -> AsyncItera
     ------
     RequestTooLarge, RequestTimeout
         Raised if it is beyond one of them.
+    UnreadableCoding
+        Raised if it is compressed.
     """
+    coding = request.headers.get("content-encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        raise UnreadableCoding(
+            f'The body of the request is encoded as "{coding[:40]}"; send it without Content-Encoding.',
+            hint="A single table may be sent compressed: as a file of a multipart form.",
+        )
     size = 0
     until = anyio.current_time() + seconds
     chunks = request.stream()

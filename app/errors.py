@@ -6,6 +6,7 @@
     +-- UsageError              the request is wrong: a parameter, a format, a value
     |   +-- RequestTooLarge     more bytes or parameters than the service takes
     |   +-- RequestTimeout      the client sends its request too slowly
+    |   +-- UnreadableCoding    the body has a coding that is not taken off here
     |   +-- JobNotFound         there is no such job, or no such part of it
     |   +-- JobConflict         the phase of the job forbids it
     |   +-- UploadError         an uploaded table cannot be had or read
@@ -57,6 +58,10 @@ class RequestTooLarge(UsageError):
 
 class RequestTimeout(UsageError):
     """The client sends its request too slowly."""
+
+
+class UnreadableCoding(UsageError):
+    """The body of the request has a coding, such as gzip, that is not taken off here."""
 
 
 class UploadError(UsageError):

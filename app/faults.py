@@ -23,6 +23,7 @@ from app.errors import (
     RequestTooLarge,
     ServiceError,
     TooManyJobs,
+    UnreadableCoding,
     UsageError,
 )
 from app.formats import Info, Provenance
@@ -36,6 +37,7 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (AdqlError, 400),
     (RequestTooLarge, 413),
     (RequestTimeout, 408),
+    (UnreadableCoding, 415),
     (JobNotFound, 404),
     (FileNotThere, 404),
     (FileForbidden, 403),

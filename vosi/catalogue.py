@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from adql import Catalogue, Column, Schema
+from adql import Catalogue, Column, CoordinateSystem, Schema
 from adql.words import RESERVED_WORDS
 from vosi.consistency import contradictions
 from vosi.description import SchemaDescription, read_description
@@ -103,10 +103,16 @@ def _reserved_names(description: SchemaDescription) -> list[str]:
     ]
 
 
+_GALACTIC = ("pos.galactic.lon", "pos.galactic.lat")
+"""UCDs of coordinates whose system needs no other word; GADF's GLON and GLAT are such."""
+
+
 def _cleaned(column: Column) -> Column:
     """The column in texts of one line each that every database and document can hold."""
+    is_galactic = column.unit == "deg" and (column.ucd or "").split(";")[0] in _GALACTIC
     return replace(
         column,
+        coosys=CoordinateSystem("GALACTIC") if is_galactic else column.coosys,
         description=xml_token(column.description),
         unit=xml_token(column.unit or "") or None,
         ucd=xml_token(column.ucd or "") or None,

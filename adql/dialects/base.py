@@ -19,6 +19,10 @@ Template = str | Callable[..., str]
 """SQL with ``{0}``, ``{1}`` for the arguments, or a function of the arguments' SQL."""
 
 
+LARGE = 10_000
+"""Characters of SQL from which on an engine may take longer to compile it than to run it."""
+
+
 @dataclass(frozen=True)
 class Dialect:
     """An engine's way to write SQL."""
@@ -42,6 +46,10 @@ class Dialect:
     left to right only."""
     prepare: Callable[[core.Query], core.Query] | None = None
     """Says a query by other words, where the engine lacks some."""
+    settings_of_large: Mapping[str, str] = field(default_factory=dict)
+    """Settings of a session in which to run SQL of more than :data:`LARGE` characters."""
+    groups_values: bool = False
+    """True for an engine that takes a subquery as a value beside groups inside of an aggregate only."""
     most_rows: int = 2**31 - 1
     """Greatest sum of LIMIT and OFFSET."""
 
@@ -54,6 +62,10 @@ class Dialect:
             Raised for an operation that this engine cannot do, by its name.
         """
         return _Writer(self, scan).query(self.prepare(query) if self.prepare else query)
+
+    def settings(self, sql: str) -> Mapping[str, str]:
+        """Settings of a session in which to run a statement."""
+        return self.settings_of_large if len(sql) > LARGE else {}
 
     def identifier(self, name: str) -> str:
         """A quoted name."""
@@ -137,8 +149,11 @@ class _Writer:
     def _select(self, select: core.Select, hidden: tuple[core.Item, ...]) -> str:
         if select.having is not None and not select.group_by and not self.dialect.is_full:
             return self._select_having(select, hidden)
+        if select.group_by and self.dialect.groups_values:
+            select, hidden = _aggregated(select), tuple(map(_aggregated_item, hidden))
         items = ", ".join(
-            f"{self.expr(item.expr, OPEN)} AS {self._name(item.name)}" for item in select.items + hidden
+            f"{self.expr(_declared(item.expr), OPEN)} AS {self._name(item.name)}"
+            for item in select.items + hidden
         )
         words = [
             "SELECT DISTINCT" if select.distinct else "SELECT",
@@ -311,11 +326,47 @@ def _wide(op: Op) -> tuple[Expr, ...]:
     return (Op(LONG, "to_bigint", op.args[:1]), *op.args[1:])
 
 
+def _declared(expr: Expr) -> Expr:
+    """An output in the type that its column declares: to an engine a small constant is an INTEGER."""
+    return Op(LONG, "to_bigint", (expr,)) if expr.type == LONG and _is_small(expr) else expr
+
+
+def _is_small(expr: Expr) -> bool:
+    """True for integers that are written as digits, and what chooses among such."""
+    if isinstance(expr, Literal):
+        return expr.value is not None
+    if not isinstance(expr, Op) or expr.name not in ("case", "coalesce", "nullif"):
+        return False
+    chosen = (
+        expr.args[1::2] + (expr.args[-1:] if len(expr.args) % 2 else ()) if expr.name == "case" else expr.args
+    )
+    return any(map(_is_small, chosen))
+
+
+def _aggregated(select: core.Select) -> core.Select:
+    """A grouped SELECT with subqueries as values inside of aggregates: each is one in all of a group."""
+    having = None if select.having is None else _aggregated_value(select.having)
+    return replace(select, items=tuple(map(_aggregated_item, select.items)), having=having)
+
+
+def _aggregated_item(item: core.Item) -> core.Item:
+    return core.Item(_aggregated_value(item.expr), item.name)
+
+
+def _aggregated_value(expr: Expr) -> Expr:
+    if isinstance(expr, core.ScalarQuery):
+        return core.Aggregate(expr.type, "max", (expr,))
+    if isinstance(expr, Op):
+        return replace(expr, args=tuple(map(_aggregated_value, expr.args)))
+    return expr
+
+
 _SPOKEN = {
     "ranges_meet": "A time coverage that is a text",
     "tmoc_of_text": "TMOC(order, text) outside of INTERSECTS",
     "count_over": "A polygon with any number of corners (a column, or a text that is CAST)",
     "sum_over": "A polygon with any number of corners (a column, or a text that is CAST)",
+    "corner_vectors": "A polygon with any number of corners (a column, or a text that is CAST)",
     "numbers_in": "A polygon with any number of corners (a column, or a text that is CAST)",
     "joined_numbers": "A polygon with any number of corners (a column, or a text that is CAST)",
     "let": "A region in a text column, or a mission time in UTC that counts from a column,",

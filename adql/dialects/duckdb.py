@@ -37,6 +37,13 @@ _RANGES = (
 )
 """First and last microsecond of each run of cells of a time coverage, in cells of a width at the least."""
 
+_LON, _LAT = (f"({{0}}[2 * c{back}] * 0.017453292519943295e0)" for back in (" - 1", ""))
+_CORNER_VECTORS = (
+    "flatten(list_transform(range(1, len({0}) // 2 + 1), "
+    f"lambda c: [cos({_LAT}) * cos({_LON}), cos({_LAT}) * sin({_LON}), sin({_LAT})]))"
+)
+"""The coordinates of the unit vectors to the corners of a polygon, an array of longitudes and latitudes."""
+
 _LIST = "array_to_string(list_sort(list(%s{0}) FILTER (WHERE {0} IS NOT NULL)), {1})"
 
 
@@ -69,6 +76,8 @@ DUCKDB = Dialect(
         **_CASTS,
         "idiv": "TRY_CAST(CAST({0} AS HUGEINT) // nullif({1}, 0) AS BIGINT)",
         "idiv_sure": "({0} // {1})",
+        # The least integer % -1 overflows, too.
+        "mod_integer": "CAST(CAST({0} AS HUGEINT) % nullif({1}, 0) AS BIGINT)",
         "atan2": "atan2({0}, {1})",
         # What overflows is an error here; TRY takes no aggregates.
         "add_integer": "TRY_CAST(CAST({0} AS HUGEINT) + {1} AS BIGINT)",
@@ -103,6 +112,7 @@ DUCKDB = Dialect(
         "numbers_in": (
             "list_transform(list_filter({0}[{1}:], lambda w: w <> ''), lambda w: TRY_CAST(w AS DOUBLE))"
         ),
+        "corner_vectors": _CORNER_VECTORS,
         "joined_numbers": "array_to_string({0}, ' ')",
         "count_over": "len(list_filter(range(1, {1} + 1), lambda {0}: {2}))",
         "sum_over": "list_sum(list_transform(range(1, {1} + 1), lambda {0}: {2}))",

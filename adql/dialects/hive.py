@@ -101,7 +101,6 @@ HIVE = Dialect(
         **ANSI,
         **java.OPERATIONS,
         **_CASTS,
-        "idiv": "({0} DIV nullif({1}, 0))",
         "idiv_sure": "({0} DIV {1})",
         "atan2": _atan2,
         "add_integer": _EXACT % "+",

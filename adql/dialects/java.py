@@ -49,6 +49,8 @@ _WHOLE = "4503599627370496e0"
 
 OPERATIONS: Mapping[str, Template] = {
     "flag": "CAST({0} AS INT)",
+    # The least integer by -1 is an error, or the least integer again.
+    "idiv": "CASE WHEN {1} <> -1 OR {0} >= -9223372036854775807 THEN ({0} DIV nullif({1}, 0)) END",
     "random": "rand()",
     "ceiling": f"CASE WHEN abs({{0}}) < {_WHOLE} THEN CAST(ceil({{0}}) AS DOUBLE) ELSE {{0}} END",
     "flooring": f"CASE WHEN abs({{0}}) < {_WHOLE} THEN CAST(floor({{0}}) AS DOUBLE) ELSE {{0}} END",

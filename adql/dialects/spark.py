@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adql.dialects import java
 from adql.dialects.base import ANSI, Call, Dialect, Template
+from adql.dialects.unnesting import within_one_level
 
 _CASTS: dict[str, Template] = {
     "cut_short": "try_cast({0} AS SMALLINT)",
@@ -33,11 +34,26 @@ _RANGES = (
 )
 """First and last microsecond of each run of cells of a time coverage, in cells of a width at the least."""
 
+_LON, _LAT = (f"(get({{0}}, 2 * c - {back}) * 0.017453292519943295e0)" for back in (2, 1))
+_CORNER_VECTORS = (
+    "CASE WHEN size({0}) > 1 THEN flatten(transform(sequence(1, CAST(size({0}) DIV 2 AS INT)), "
+    f"c -> array(cos({_LAT}) * cos({_LON}), cos({_LAT}) * sin({_LON}), sin({_LAT})))) "
+    "WHEN size({0}) >= 0 THEN CAST(array() AS ARRAY<DOUBLE>) END"
+)
+"""The coordinates of the unit vectors to the corners of a polygon, an array of longitudes and latitudes."""
+
 _LIST = "CASE WHEN count({0}) > 0 THEN array_join(sort_array(%s({0})), {1}) END"
 
 SPARK = Dialect(
     name="spark",
     quote="`",
+    groups_values=True,
+    prepare=within_one_level,
+    # What Spark makes Java of grows with the square of an expression, and is thrown away above 64 kB.
+    settings_of_large={
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    },
     types={
         "boolean": "BOOLEAN",
         "unsignedByte": "SMALLINT",
@@ -53,7 +69,6 @@ SPARK = Dialect(
         **ANSI,
         **java.OPERATIONS,
         **_CASTS,
-        "idiv": "({0} DIV nullif({1}, 0))",
         "idiv_sure": "({0} DIV {1})",
         "atan2": "atan2({0}, {1})",
         "add_integer": "try_add({0}, {1})",
@@ -76,6 +91,7 @@ SPARK = Dialect(
             "transform(filter(slice({0}, {1}, greatest(size({0}) - {1} + 1, 0)), w -> w <> ''), "
             "w -> try_cast(w AS DOUBLE))"
         ),
+        "corner_vectors": _CORNER_VECTORS,
         "joined_numbers": "array_join(CAST({0} AS ARRAY<STRING>), ' ')",
         "count_over": "CASE WHEN {1} > 0 THEN size(filter(sequence(1, {1}), {0} -> {2})) ELSE 0 END",
         "sum_over": (

@@ -32,6 +32,44 @@ def unnested(query: core.Query) -> core.Query:
     return _Unnesting().query(query)
 
 
+def within_one_level(query: core.Query) -> core.Query:
+    """The same query, if no subquery names a column of another query than that directly around it.
+
+    Raises
+    ------
+    UnsupportedError
+        Raised if one does.
+    """
+    body = query.body
+    for item in query.common:
+        within_one_level(item.query)
+    if isinstance(body, core.SetOperation):
+        within_one_level(body.left)
+        within_one_level(body.right)
+        return query
+    assert isinstance(body, core.Select)
+    around = core.aliases(body.source)
+    for source in core.sources(body.source):
+        if isinstance(source, core.QuerySource):
+            within_one_level(source.query)
+    for each in _own_subqueries(query, body):
+        if _free(each.query) - around:
+            raise UnsupportedError(
+                "A subquery that names a column from two levels up is not offered on spark: it knows those "
+                "of the query directly around it."
+            )
+        within_one_level(each.query)
+    return query
+
+
+def _own_subqueries(query: core.Query, body: core.Select) -> Iterator[Subquery]:
+    conditions = [body.where, body.having]
+    conditions += [each.condition for each in core.sources(body.source) if isinstance(each, core.JoinSource)]
+    exprs = [item.expr for item in body.items + query.hidden]
+    for expr in [*exprs, *body.group_by, *(each for each in conditions if each is not None)]:
+        yield from (each for each in core.walk(expr) if isinstance(each, Subquery))
+
+
 class _Unnesting:
     """Rewrites one query; numbers the relations it makes."""
 

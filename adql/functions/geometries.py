@@ -163,8 +163,9 @@ def _region(args: tuple[Value, ...]) -> Value:
     if isinstance(written.expr, Literal) and isinstance(written.expr.value, str):
         shape = read_region(written.expr.value)
         _places("REGION", shape.args[:2] if shape.name != "polygon" else shape.args)
-        if shape.name == "circle":
-            return _circle(tuple(Value(arg) for arg in shape.args))
+        if shape.name in ("circle", "box"):
+            known = (_circle if shape.name == "circle" else _box)(tuple(Value(arg) for arg in shape.args))
+            return replace(known, name="region", description="Region, ICRS")
         if shape.name == "polygon":
             check_polygon(shape.args)
         return Value(shape, "region", "Region, ICRS", "deg", "pos.outline;obs.field")

@@ -100,7 +100,7 @@ def centre(shape: Shape) -> Position:
             return middle
         case Polygon(outline=known) if known is not None:
             return Position(*centroid(known))
-        case Polygon(array=array) if array is None:
+        case Polygon() if shape.positions:
             return centre(Listed(shape.positions, "k"))
         case Polygon():
             return _balanced(shape)
@@ -159,7 +159,8 @@ def _balanced(polygon: Polygon) -> Position:
 
     def pointed(numbers: Sequence[Scalar]) -> Position:
         x, y, z, area = numbers
-        sign = choose(compare("ge", area, 0.0), 1.0, -1.0)
+        # A ring without an area has no centre.
+        sign = choose(compare("gt", area, 0.0), 1.0, compare("lt", area, 0.0), -1.0)
         return position_of((multiply(sign, x), multiply(sign, y), multiply(sign, z)))
 
     name = f"{ring.variable}_moment" if isinstance(ring, ArrayRing) else "moment"

@@ -92,9 +92,9 @@ class FixedRing:
 
 @dataclass(frozen=True, slots=True)
 class ArrayRing:
-    """Corners in an array of longitudes and latitudes [deg], one after the other (DALI 1.1 section 3.3.7)."""
+    """Corners in an array of the coordinates of their unit vectors, one after the other."""
 
-    numbers: Expr
+    vectors: Expr
     variable: str
     """What to call the number of a corner; another name for each ring of an expression."""
 
@@ -131,7 +131,7 @@ class ArrayRing:
 
     @property
     def _size(self) -> Expr:
-        return Op(LONG, "idiv", (Op(LONG, "size", (self.numbers,)), Literal(LONG, 2)))
+        return Op(LONG, "idiv", (Op(LONG, "size", (self.vectors,)), Literal(LONG, 3)))
 
     def _count(self, test: Condition) -> Expr:
         return Op(LONG, "count_over", (self._index, self._size, condition(test)))
@@ -141,10 +141,10 @@ class ArrayRing:
         return self._corner(self._index), self._corner(following)
 
     def _corner(self, index: Expr) -> Vector:
-        latitude = Op(LONG, "mul", (index, Literal(LONG, 2)))
-        longitude = Op(LONG, "sub", (latitude, Literal(LONG, 1)))
-        lon, lat = (Op(DOUBLE, "element", (self.numbers, place)) for place in (longitude, latitude))
-        return Position(lon, lat).vector
+        last = Op(LONG, "mul", (index, Literal(LONG, 3)))
+        x, y = (Op(LONG, "sub", (last, Literal(LONG, back))) for back in (2, 1))
+        first, second, third = (Op(DOUBLE, "element", (self.vectors, place)) for place in (x, y, last))
+        return first, second, third
 
 
 def ring_of(positions: Sequence[Position]) -> FixedRing:

@@ -133,6 +133,14 @@ def degrees(angle: Scalar) -> Scalar:
     return multiply(angle, 1 / RADIAN)
 
 
+def within_turn(angle: Scalar) -> Scalar:
+    """A longitude [deg] from 0 to 360."""
+    if isinstance(angle, float):
+        return angle % 360
+    turns = _op("floor", multiply(angle, 1 / 360))
+    return subtract(angle, multiply(turns, 360.0))
+
+
 def choose(*parts: Condition | Scalar) -> Scalar:
     """The value after the first condition that holds; a last value without condition is for the rest."""
     kept: list[Expr] = []

@@ -16,26 +16,28 @@ from adql.geometry.rings import ArrayRing, FixedRing, Ring, ring_of
 from adql.geometry.scalars import (
     Condition,
     Scalar,
+    add,
+    arc_tangent,
     condition,
     cosine,
+    degrees,
     expression,
     is_known,
     multiply,
-    negative,
     radians,
+    root,
     scalar,
     sine,
+    square,
+    subtract,
     tangent,
+    within_turn,
 )
 from adql.geometry.vectors import (
     Position,
-    Vector,
-    position_of,
-    scaled,
-    sum_of,
 )
 from adql.types import DOUBLE, INT, STRING, ColumnType
-from adql.values import integer, text, to_double
+from adql.values import integer, number, text, to_double
 
 REGION = ColumnType("char", "*", "region")
 """A region in a text; which shape it is, each row tells."""
@@ -74,8 +76,6 @@ class Polygon:
     """Its corners; none where they are in an array."""
     outline: Outline | None
     """What is known of it, where all corners are numbers."""
-    array: Expr | None = None
-    """The array that it comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,11 @@ class Listed:
     """A polygon whose corners are long expressions, so that an engine should compute them once."""
 
     positions: tuple[Position, ...]
+    """Its corners; none where they are in an array."""
     variable: str
     """What to call its corners in the SQL."""
+    array: Expr | None = None
+    """The array that it comes from: longitudes and latitudes [deg] (DALI 1.1 section 3.3.7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +188,7 @@ def _from_array(geometry: Expr, variable: str) -> Shape:
         lon, lat, radius = _elements(geometry, 3)
         return Circle(Position(lon, lat), radius)
     if kind == "polygon":
-        return Polygon(ArrayRing(geometry, variable), (), None, geometry)
+        return Listed((), variable, geometry)
     return Region(geometry, variable)
 
 
@@ -241,9 +244,21 @@ def once(name: str, values: Sequence[Scalar], answer: Callable[[Sequence[Scalar]
 
 
 def _once(shape: Box | Listed, answer: Callable[[Polygon], Expr]) -> Expr:
-    numbers = Local(ColumnType("double", "*"), f"{shape.variable}_corners")
-    said = answer(Polygon(ArrayRing(numbers, f"{shape.variable}_n"), (), None, numbers))
-    return Op(said.type, "let", (numbers, Op(numbers.type, "array", numbers_of(shape)), said))
+    if isinstance(shape, Listed) and shape.array is not None:
+        return _ringed(shape.array, shape.variable, answer)
+    numbers = Local(_NUMBERS, f"{shape.variable}_corners")
+    said = _ringed(numbers, shape.variable, answer)
+    return Op(said.type, "let", (numbers, Op(_NUMBERS, "array", numbers_of(shape)), said))
+
+
+def _ringed(numbers: Expr, variable: str, answer: Callable[[Polygon], Expr]) -> Expr:
+    """What is said of the polygon whose corners are in an array; each becomes a vector once."""
+    vectors = Local(_NUMBERS, f"{variable}_vectors")
+    said = answer(Polygon(ArrayRing(vectors, f"{variable}_n"), (), None))
+    return Op(said.type, "let", (vectors, Op(_NUMBERS, "corner_vectors", (numbers,)), said))
+
+
+_NUMBERS = ColumnType("double", "*")
 
 
 def box(centre: Position, width: Scalar, height: Scalar, variable: str) -> Polygon | Box:
@@ -263,20 +278,19 @@ def box(centre: Position, width: Scalar, height: Scalar, variable: str) -> Polyg
 
 def box_corners(shape: Box) -> list[Position]:
     """The corners of a box, counter-clockwise as one looks at the sky (DALI 1.1 section 3.3.7)."""
-    middle, east, north = box_axes(shape)
+    lat = radians(shape.centre.lat)
     across, along = box_arms(shape)
-    return [
-        position_of(sum_of((middle, scaled(scaled(east, across), right), scaled(scaled(north, along), up))))
-        for right, up in _BOX_CORNERS
-    ]
-
-
-def box_axes(shape: Box) -> tuple[Vector, Vector, Vector]:
-    """Towards the centre of a box, and to the east and the north of it."""
-    lon, lat = radians(shape.centre.lon), radians(shape.centre.lat)
-    east = (negative(sine(lon)), cosine(lon), 0.0)
-    level = negative(sine(lat))
-    return shape.centre.vector, east, (multiply(level, cosine(lon)), multiply(level, sine(lon)), cosine(lat))
+    corners = []
+    for right, up in _BOX_CORNERS:
+        rise = multiply(along, up)
+        east = multiply(across, right)
+        # Away from the axis of the poles and along it, where the centre is 1 away from the middle.
+        out = subtract(cosine(lat), multiply(rise, sine(lat)))
+        height = add(sine(lat), multiply(rise, cosine(lat)))
+        turned = add(shape.centre.lon, degrees(arc_tangent(east, out)))
+        level = root(add(square(east), square(out)))
+        corners.append(Position(within_turn(turned), degrees(arc_tangent(height, level))))
+    return corners
 
 
 def box_arms(shape: Box) -> tuple[Scalar, Scalar]:
@@ -306,51 +320,24 @@ def unfold(region: Region, answer: Callable[[Shape], Condition]) -> Expr:
 
     A region is written as ``CIRCLE ICRS 83.6 22.0 2.5`` (STC-S) or ``circle 83.6 22.0 2.5`` (DALI), in ICRS.
     """
-    parts = [(shape.test, condition(answer(shape.shape))) for shape in _readings(region)]
-    return _spoken(region, Op(BOOLEAN, "case", tuple(part for pair in parts for part in pair)))
+    return _unfolded(region, BOOLEAN, lambda shape: condition(answer(shape)))
 
 
 def unfold_number(region: Region, answer: Callable[[Shape], Scalar]) -> Expr:
     """The same for a number."""
-    parts = [(shape.test, expression(answer(shape.shape))) for shape in _readings(region)]
-    return _spoken(region, Op(DOUBLE, "case", tuple(part for pair in parts for part in pair)))
+    return _unfolded(region, DOUBLE, lambda shape: expression(answer(shape)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    test: Expr
-    shape: Shape
-
-
-def _readings(region: Region) -> list[_Reading]:
-    numbers = _numbers(region)
-    ring = Polygon(ArrayRing(numbers, f"{region.variable}_n"), (), None, numbers)
-    if region.is_polygon:
-        return [_Reading(is_ring(numbers), ring)]
-    kind = Op(STRING, "upper", (Op(STRING, "element", (_words(region), integer(1))),))
+def _unfolded(region: Region, type_: ColumnType, answer: Callable[[Shape], Expr]) -> Expr:
+    """What is said of the circle, three numbers, or the polygon that a text may be."""
+    numbers = Local(_NUMBERS, f"{region.variable}_numbers")
     size = Op(INT, "size", (numbers,))
-    lon, lat, third, fourth = (element(numbers, index) for index in range(1, 5))
-    centre = Position(lon, lat)
-    shapes: dict[str, Shape] = {
-        "CIRCLE": Circle(centre, third),
-        "POLYGON": ring,
-        "BOX": box(centre, third, fourth, f"{region.variable}_box"),
-        "POINT": Point(centre),
-    }
-    return [
-        _Reading(
-            Op(
-                BOOLEAN,
-                "and",
-                (
-                    Op(BOOLEAN, "in", (kind, *map(text, names))),
-                    Op(BOOLEAN, comparison, (size, integer(_SIZES[names[0]]))),
-                ),
-            ),
-            shapes[names[0]],
-        )
-        for names, comparison in _KINDS
-    ]
+    parts: list[Expr] = []
+    if not region.is_polygon:
+        lon, lat, radius = (element(numbers, index) for index in range(1, 4))
+        parts += [Op(BOOLEAN, "eq", (size, integer(3))), answer(Circle(Position(lon, lat), radius))]
+    parts += [Op(BOOLEAN, "ge", (size, integer(6))), _ringed(numbers, region.variable, answer)]
+    return _spoken(region, Op(type_, "case", tuple(parts)))
 
 
 def is_ring(numbers: Expr) -> Expr:
@@ -366,34 +353,77 @@ def polygon_numbers(written: Expr) -> Expr:
     return Op(ColumnType("double", "*"), "numbers_in", (words, integer(1)))
 
 
-def _words(region: Region) -> Local:
-    return Local(STRING, f"{region.variable}_words")
-
-
-def _numbers(region: Region) -> Local:
-    return Local(ColumnType("double", "*"), f"{region.variable}_numbers")
-
-
 def _spoken(region: Region, answer: Expr) -> Expr:
-    """The answer with its text cut into words and numbers first."""
-    words = _words(region)
-    cut = Op(STRING, "words", (region.text,))
+    """The answer with its text read first: the numbers of a circle or of a polygon, or NULL."""
+    numbers = Local(_NUMBERS, f"{region.variable}_numbers")
+    written = Local(_NUMBERS, f"{region.variable}_written")
     if region.is_polygon:
-        return Op(answer.type, "let", (_numbers(region), polygon_numbers(region.text), answer))
-    second, third = (Op(STRING, "element", (words, integer(index))) for index in (2, 3))
-    is_number = Op(BOOLEAN, "not", (Op(BOOLEAN, "is_null", (Op(DOUBLE, "double_of_text", (second,)),)),))
-    is_icrs = Op(BOOLEAN, "eq", (Op(STRING, "upper", (second,)), text("ICRS")))
-    has_place = Op(
-        BOOLEAN, "in", (Op(STRING, "upper", (third,)), *(text(place) for place in sorted(REFERENCE_PLACES)))
+        shaped = Op(_NUMBERS, "case", (is_ring(written), written))
+        held = Op(answer.type, "let", (numbers, shaped, answer))
+        return Op(answer.type, "let", (written, polygon_numbers(region.text), held))
+    words = Local(STRING, f"{region.variable}_words")
+    held = Op(answer.type, "let", (numbers, _shaped(words, written), answer))
+    read = Op(answer.type, "let", (written, Op(_NUMBERS, "numbers_in", (words, _begin(words))), held))
+    return Op(answer.type, "let", (words, Op(STRING, "words", (region.text,)), read))
+
+
+def _shaped(words: Expr, written: Expr) -> Expr:
+    """The numbers of a circle, which a place is without a radius, or of a polygon, which a box is."""
+    kind = _upper(words, 1)
+    size = Op(INT, "size", (written,))
+    lon, lat, width, height = (element(written, index) for index in range(1, 5))
+    unknown = Box(Position(lon, lat), width, height, "")
+
+    def told(names: Sequence[str], fits: Expr) -> Expr:
+        return Op(BOOLEAN, "and", (Op(BOOLEAN, "in", (kind, *map(text, names))), fits))
+
+    def has(count: int) -> Expr:
+        return Op(BOOLEAN, "eq", (size, integer(count)))
+
+    place = Op(_NUMBERS, "array", (lon, lat, number(0.0)))
+    corners = Op(_NUMBERS, "array", numbers_of(unknown))
+    return Op(
+        _NUMBERS,
+        "case",
+        (
+            *(told(["CIRCLE"], has(3)), written),
+            *(told(["POLYGON"], is_ring(written)), written),
+            *(told(["BOX"], has(4)), corners),
+            *(told(["POINT", "POSITION"], has(2)), place),
+        ),
     )
-    begin = Op(
+
+
+def _begin(words: Expr) -> Expr:
+    """The number of the word that the numbers of a region begin with, after the frame."""
+    places, flavours = (tuple(map(text, sorted(known))) for known in (REFERENCE_PLACES, FLAVOURS))
+    is_number = Op(
+        BOOLEAN,
+        "not",
+        (
+            Op(
+                BOOLEAN,
+                "is_null",
+                (Op(DOUBLE, "double_of_text", (Op(STRING, "element", (words, integer(2))),)),),
+            ),
+        ),
+    )
+    has_place = Op(BOOLEAN, "in", (_upper(words, 3), *places))
+    return Op(
         INT,
         "case",
-        (is_number, integer(2), Op(BOOLEAN, "and", (is_icrs, has_place)), integer(4), is_icrs, integer(3)),
+        (
+            *(is_number, integer(2)),
+            *(Op(BOOLEAN, "ne", (_upper(words, 2), text("ICRS"))), Literal(INT, None)),
+            *(Op(BOOLEAN, "and", (has_place, Op(BOOLEAN, "in", (_upper(words, 4), *flavours)))), integer(5)),
+            *(Op(BOOLEAN, "or", (has_place, Op(BOOLEAN, "in", (_upper(words, 3), *flavours)))), integer(4)),
+            integer(3),
+        ),
     )
-    numbers = Op(_numbers(region).type, "numbers_in", (words, begin))
-    inner = Op(answer.type, "let", (_numbers(region), numbers, answer))
-    return Op(answer.type, "let", (words, cut, inner))
+
+
+def _upper(words: Expr, index: int) -> Expr:
+    return Op(STRING, "upper", (Op(STRING, "element", (words, integer(index))),))
 
 
 REFERENCE_PLACES = frozenset(
@@ -408,6 +438,9 @@ REFERENCE_PLACES = frozenset(
     ]
 )
 """Reference positions of STC-S; they make no difference to a direction here."""
+
+FLAVOURS = frozenset(["SPHERICAL", "SPHERICAL2"])
+"""Kinds of coordinates in STC-S that are longitude and latitude."""
 
 
 # Values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adql.core import Expr, Op
 from adql.errors import BindError
-from adql.geometry.shapes import REFERENCE_PLACES
+from adql.geometry.shapes import FLAVOURS, REFERENCE_PLACES
 from adql.types import CIRCLE, POINT, POLYGON, ColumnType
 from adql.values import number
 
@@ -21,7 +21,6 @@ _SIZES = {
     "box": "longitude, latitude, width and height",
     "point": "longitude and latitude",
 }
-_FLAVOURS = ("SPHERICAL", "SPHERICAL2")
 _LONGEST = 200_000
 
 
@@ -66,7 +65,7 @@ def _without_frame(words: list[str]) -> list[str]:
         rest = rest[1:]
         if rest and rest[0].upper() in REFERENCE_PLACES:
             rest = rest[1:]
-        if rest and rest[0].upper() in _FLAVOURS:
+        if rest and rest[0].upper() in FLAVOURS:
             rest = rest[1:]
     if len(rest) > 1 and [word.upper() for word in rest[-2:]] == ["UNIT", "DEG"]:
         rest = rest[:-2]

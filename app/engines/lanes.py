@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from app.engines.hands import Hands
+from app.engines.hands import Hand, Hands
 from app.errors import QueryCancelled, QueryQueueFull
 
 _T = TypeVar("_T")
@@ -131,14 +131,20 @@ class Turn:
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
         """Where the slot is."""
+        self._niceness = lane.niceness
         self._hands = lane.hands
-        self._hand = lane.hands.take()
+        self._hand: Hand | None = None
         self._lock = threading.Lock()
         self._ended = False
 
     def do(self, call: Callable[[], _T]) -> _T:
         """What the call gives or raises, in the thread of this slot."""
-        return self._hand.do(call)
+        with self._lock:
+            if self._hand is None:
+                self._hand = self._hands.take()
+            hand = self._hand
+            hand.yield_more(self._niceness)
+        return hand.do(call)
 
     def move(self, lane: Lane, *, most: int) -> None:
         """Go on in another lane; from any thread, while the call runs.
@@ -153,7 +159,9 @@ class Turn:
         with self._lock:
             if self._ended or self.lane is lane:
                 return
-            self._hand.yield_more(lane.niceness)
+            self._niceness = lane.niceness
+            if self._hand is not None:
+                self._hand.yield_more(lane.niceness)
             if lane.squeeze_in(most):
                 self.lane.leave()
                 self.lane = lane
@@ -162,7 +170,8 @@ class Turn:
         """Free the slot."""
         with self._lock:
             self._ended = True
-        self._hands.give_back(self._hand)
+        if self._hand is not None:
+            self._hands.give_back(self._hand)
         self.lane.leave()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import adql
@@ -127,12 +127,15 @@ def _column_facts(column: Column) -> Mapping[str, Any]:
         ucd=column.ucd,
         utype=column.utype,
         description=column.description or None,
+        coosys=_known(**asdict(column.coosys)) if column.coosys else None,
+        timesys=_known(**asdict(column.timesys)) if column.timesys else None,
     )
 
 
 def _column_line(column: Column) -> str:
     unit = f"[{column.unit}]" if column.unit else ""
-    words = (column.name, str(column.type), unit, column.ucd or "", column.description)
+    system = column.coosys.system if column.coosys else column.timesys.timescale if column.timesys else ""
+    words = (column.name, str(column.type), unit, column.ucd or "", system, column.description)
     return f"--   {'  '.join(' '.join(word.split()) for word in words if word)}"
 
 

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -321,10 +321,29 @@ class QueryRun:
             )
             raise QueryTimeout(error.message, hint=" ".join(filter(None, (error.hint, job)))) from error
 
-    def _tables(self) -> AbstractContextManager[LoadedUploads]:
+    @contextmanager
+    def _tables(self) -> Iterator[LoadedUploads]:
+        """The tables of the query, which may take as long to read as the engine may work."""
         if self._loaded is not None:
-            return nullcontext(self._loaded)
-        return self._queries.uploads.load(self.query.uploads, stopped=lambda: self._cancelled)
+            yield self._loaded
+            return
+        config, sources = self._queries.config, self.query.uploads
+        seconds = self.query.timeout or config.sync_timeout
+        fetching = config.upload_timeout * sum(source.url is not None for source in sources)
+        until = time.monotonic() + seconds + fetching
+
+        def stopped() -> bool:
+            if time.monotonic() > until:
+                raise QueryTimeout(
+                    f"The uploaded tables were not read within the {seconds:g} s that it may take.",
+                    hint="Send fewer rows or columns, or a binary format: FITS, Parquet or BINARY2.",
+                )
+            return self._cancelled
+
+        with ExitStack() as stack:
+            with self._advice():
+                loaded = stack.enter_context(self._queries.uploads.load(sources, stopped=stopped))
+            yield loaded
 
     def _count(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         with self._advice():

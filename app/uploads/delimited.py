@@ -22,6 +22,8 @@ from app.uploads.texts import parse
 CSV_MEDIA_TYPES = ("text/csv", "application/csv")
 TSV_MEDIA_TYPES = ("text/tab-separated-values",)
 _LONGEST_HEADER = 1 << 20
+_ROWS = 65_536
+"""Most rows that are converted at a time."""
 _BOM = b"\xef\xbb\xbf"
 _WHOLE = r"\A[ \t]*[+-]?[0-9]{1,19}[ \t]*\z"
 _REAL = r"\A[ \t]*[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,5})?|(?i:nan|inf|infinity))[ \t]*\z"
@@ -148,7 +150,10 @@ def converted(
     """The values that the cells of a column tell."""
     arrays, row = [], 0
     for chunk in cells.chunks:
-        arrays.append(convert(chunk, field, intake.complaint(field.name, row)))
+        for start in range(0, len(chunk), _ROWS):
+            intake.check_stopped()
+            complaint = intake.complaint(field.name, row + start)
+            arrays.append(convert(chunk.slice(start, _ROWS), field, complaint))
         row += len(chunk)
     return pa.chunked_array(arrays, type=RawTable.type_of(field))
 

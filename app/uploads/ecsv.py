@@ -6,9 +6,11 @@ import io
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 
 from app.results import arrow_type
@@ -40,6 +42,7 @@ _DATATYPES = {
     "complex256": "doubleComplex",
     "string": "char",
 }
+_PLAIN_ARRAY = r'\A\s*(?:null|\[[^\[\]"{}]*\])\s*\z'
 _SUBTYPE = re.compile(r"(?P<datatype>[a-z]+\d*)\[(?P<shape>(?:\d+|null)(?:,\s*(?:\d+|null))*)\]")
 
 
@@ -170,6 +173,37 @@ def _complex_numbers(cells: pa.Array, field: Field, complain: Complaint) -> pa.A
 
 def _arrays(cells: pa.Array, field: Field, complain: Complaint) -> pa.Array:
     """Arrays that each cell has in JSON."""
+    with suppress(ValueError, TypeError, RecursionError, pa.ArrowException):
+        plain = _plain_arrays(cells, field)
+        if plain is not None:
+            return plain
+    return _arrays_one_by_one(cells, field, complain)
+
+
+def _plain_arrays(cells: pa.Array, field: Field) -> pa.Array | None:
+    """The same all at once; None if a cell has more than one pair of brackets, or another length.
+
+    Raises
+    ------
+    ValueError, TypeError, RecursionError, pyarrow.ArrowException
+        Raised if a cell is wrong; which one it does not tell.
+    """
+    target = arrow_type(field.type)
+    empty = pc.equal(cells, "").fill_null(True)
+    text = pc.if_else(empty, "null", cells)
+    if not pc.all(pc.match_substring_regex(text, _PLAIN_ARRAY), min_count=0).as_py():
+        return None
+    values = pa.array(json.loads(f"[{','.join(text.to_pylist())}]"), target)
+    if field.count is not None:
+        lengths = pc.list_value_length(values).fill_null(field.count)
+        if not pc.all(pc.equal(lengths, field.count), min_count=0).as_py():
+            return None
+    items = nan_as_null(values.values)
+    mask = values.is_null() if values.null_count else None
+    return pa.ListArray.from_arrays(values.offsets, items, mask=mask)
+
+
+def _arrays_one_by_one(cells: pa.Array, field: Field, complain: Complaint) -> pa.Array:
     target = arrow_type(field.type)
     values: list[list[Any] | None] = []
     for row, text in enumerate(cells.to_pylist()):

@@ -92,7 +92,7 @@ class UploadLoader:
         sources
             What it names; their files are read from where they stand, and left there again.
         stopped
-            Asked now and then: True when nobody waits for the tables any more.
+            Asked now and then: True when nobody waits for the tables any more; it may raise, too.
 
         Raises
         ------

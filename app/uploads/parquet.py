@@ -13,6 +13,7 @@ from pyarrow import parquet
 from app.errors import UploadError
 from app.uploads.field import Field
 from app.uploads.intake import Intake
+from app.uploads.pages import Pages, check_pages
 from app.uploads.table import RawTable
 from app.uploads.texts import nan_as_null
 from app.uploads.votable import read_fields
@@ -56,37 +57,30 @@ def read_parquet(content: BinaryIO, intake: Intake) -> RawTable:
         file = parquet.ParquetFile(pa.PythonFile(content, mode="r"))
         intake.check_columns(len(file.schema_arrow))
         intake.check_rows(file.metadata.num_rows)
-        _check_size(file.metadata, intake)
-        return _read(content, file.schema_arrow, file.metadata, intake)
+        pages = check_pages(content, file.metadata, intake)
+        return _read(content, file.schema_arrow, file.metadata, pages, intake)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise intake.fault(f"It is not a whole Parquet file: {str(error).splitlines()[0][:200]}.") from error
 
 
-def _check_size(metadata: parquet.FileMetaData, intake: Intake) -> None:
-    """Refuse a file that is larger than the limit once it is unpacked.
-
-    Runs of equal values take next to nothing in the file, and their whole length in memory.
-    """
-    size = 0
-    for group in range(metadata.num_row_groups):
-        row_group = metadata.row_group(group)
-        for number in range(row_group.num_columns):
-            chunk = row_group.column(number)
-            size += max(chunk.total_uncompressed_size, chunk.num_values)
-        intake.check_bytes(size)
-
-
-def _read(content: BinaryIO, schema: pa.Schema, metadata: parquet.FileMetaData, intake: Intake) -> RawTable:
+def _read(
+    content: BinaryIO, schema: pa.Schema, metadata: parquet.FileMetaData, pages: Pages, intake: Intake
+) -> RawTable:
     fields = [_field(schema.field(number), intake) for number in range(len(schema))]
     if not fields:
         raise intake.fault("It has no columns, and so nothing that a query could name.")
-    # Texts stay a dictionary until it is known how long they are when it is written out.
-    texts = [field.name for field, arrow in zip(fields, schema, strict=True) if _is_text(arrow.type)]
+    per_batch, texts = _BATCH, []
+    if pages.repeats:
+        # No dictionary can be made of such texts; but so few of any are no longer than the limit.
+        per_batch = max(1, min(_BATCH, intake.limits.nbytes // max(pages.largest, 1)))
+    else:
+        # Texts stay a dictionary until it is known how long they are when it is written out.
+        texts = [name for name, type_ in zip(schema.names, schema.types, strict=True) if _is_bytes(type_)]
     content.seek(0)
     file = parquet.ParquetFile(pa.PythonFile(content, mode="r"), read_dictionary=texts)
     columns: list[list[pa.Array]] = [[] for _ in fields]
     size, rows = 0, 0
-    for batch in file.iter_batches(_BATCH, use_threads=False):
+    for batch in file.iter_batches(per_batch, use_threads=False):
         for number, (field, array) in enumerate(zip(fields, batch.columns, strict=True)):
             size += _written_size(array)
             intake.check_bytes(size // 2)
@@ -99,6 +93,10 @@ def _read(content: BinaryIO, schema: pa.Schema, metadata: parquet.FileMetaData, 
         for chunks, field in zip(columns, fields, strict=True)
     )
     return RawTable(tuple(described), tuple(arrays))
+
+
+def _is_bytes(type_: pa.DataType) -> bool:
+    return _is_text(type_) or pa.types.is_binary(type_) or pa.types.is_large_binary(type_)
 
 
 def _is_text(type_: pa.DataType) -> bool:
@@ -154,9 +152,9 @@ def _nested(type_: pa.DataType) -> tuple[pa.DataType, list[str]]:
 
 def _written_size(array: pa.Array) -> int:
     """Bytes of an array whose dictionary is written out."""
-    if not pa.types.is_dictionary(array.type) or not _is_text(array.type.value_type):
+    if not pa.types.is_dictionary(array.type) or not _is_bytes(array.type.value_type):
         return int(array.nbytes)
-    lengths = pc.binary_length(array.dictionary.cast(pa.large_string())).fill_null(0)
+    lengths = pc.binary_length(array.dictionary.cast(pa.large_binary())).fill_null(0)
     return int(pc.sum(lengths.take(array.indices.fill_null(0))).as_py() or 0) if len(lengths) else 0
 
 

@@ -17,7 +17,7 @@ class RawTable:
 
     fields: tuple[Field, ...]
     columns: tuple[pa.ChunkedArray, ...]
-    """One a field, of its :meth:`type_of`, all with chunks of the same lengths."""
+    """One a field, of its :meth:`type_of`."""
     description: str = ""
 
     @classmethod

@@ -76,9 +76,11 @@ def read_fields(document: bytes, intake: Intake) -> tuple[Field, ...]:
 def _tabledata(document: Document, fields: Sequence[Field]) -> Iterator[pa.RecordBatch]:
     """Rows from the bytes of the document, as long as these have no more than the usual tags."""
     rows, block, ended = 0, b"", False
+    # What a column costs, a block of few rows costs as well.
+    size = PIECE * min(max(1, len(fields) // 32), 8)
     while document.is_plain and not ended:
         # Twice as much each time for a row that does not end.
-        piece = document.read(max(PIECE, len(block)))
+        piece = document.read(max(size, len(block)))
         searched = max(len(block) - len(_END), 0)
         block += piece
         end = block.find(_END, searched)

@@ -36,6 +36,12 @@ class Case:
         )
 
 
+def answered() -> list[Case]:
+    """The cases of every file that has rows to compare."""
+    files = sorted(path.stem for path in DATA.glob("*.adql") if path.stem != "refusals")
+    return [case for name in files for case in cases(name)]
+
+
 def cases(name: str) -> list[Case]:
     """The cases of a file."""
     found = []

@@ -140,6 +140,22 @@ def test_pyvo_lists_the_jobs_of_its_session(tap: pyvo.dal.TAPService, server: Li
     assert tap.get_job_list() == []
 
 
+def test_pyvo_gives_a_pending_job_tables_and_fetches_all_that_it_made(tap: pyvo.dal.TAPService):
+    mine = Table({"row": [1, 2, 3], "name": ["a", "b", "c"]})
+    asked = "SELECT t.name, e.energy FROM TAP_UPLOAD.{} AS t JOIN dl3.events AS e ON e.event_row = t.row"
+    crab = " WHERE e.collection = 'crab' ORDER BY t.row"
+    job = tap.submit_job(asked.format("mine") + crab, uploads={"mine": mine})
+    job.upload(yours=mine[:2])
+    job.query = asked.format("yours") + crab
+    job.run().wait()
+    job.raise_if_error()
+    assert list(job.fetch_result()["name"]) == ["a", "b"]
+    assert job.result_uris == [job.result_uri] == [result.href for result in job.results]
+    assert job.job.parameters
+    assert job.url.endswith(job.job_id)
+    job.delete()
+
+
 @pytest.mark.stilts
 def test_stilts_runs_a_query_as_a_job_and_takes_it_up_again(stilts: str, server: LiveServer, tmp_path: Path):
     asked = [stilts, "tapquery", "sync=false", f"tapurl={server.tap}", f"adql={QUERY}", "delete=never"]

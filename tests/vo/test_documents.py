@@ -32,10 +32,12 @@ def documents(home: Path, snapshot: object, tmp_path_factory: pytest.TempPathFac
     """What it is -> its bytes."""
     own = tmp_path_factory.mktemp("documents")
     (own / "lake").symlink_to(home / "lake", target_is_directory=True)
-    with ask_of(Config(home=own, open_queries=2, publisher="P & <co>")) as http:
+    with ask_of(Config(home=own, publisher="P & <co>")) as http:
         found = {**vosi(http), **results(http), **faults(http), **jobs(http)}
     with ask_of(Config(home=own, sync_timeout=0.3)) as http:
-        return {**found, **untimely(http)}
+        found |= untimely(http)
+    with ask_of(Config(home=own, open_queries=2)) as http:
+        return found | {"busy": busy(http)}
 
 
 @contextmanager
@@ -88,18 +90,21 @@ def untimely(http: httpx.Client) -> dict[str, bytes]:
     }
 
 
-def faults(http: httpx.Client) -> dict[str, bytes]:
-    broken = {"content": b"--b\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=b"}}
+def busy(http: httpx.Client) -> bytes:
+    """Of a service all whose places are taken."""
     flood = {"QUERY": FLOOD, "MAXREC": "9999999"}
     with http.stream("GET", "/tap/sync", params=flood), http.stream("GET", "/tap/sync", params=flood):
-        busy = fault(503, http.get("/tap/sync", params={"QUERY": EVENTS}))
+        return fault(503, http.get("/tap/sync", params={"QUERY": EVENTS}))
+
+
+def faults(http: httpx.Client) -> dict[str, bytes]:
+    broken = {"content": b"--b\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=b"}}
     return {
         "no query": fault(400, http.get("/tap/sync")),
         "markup in a query": fault(400, http.get("/tap/sync", params={"QUERY": "SELECT <a>]]>&\0\x1b\n'é"})),
         "broken form": fault(400, http.post("/tap/sync", **broken)),
         "too large": fault(413, http.post("/tap/sync", data={"QUERY": "x" * 9_000_000})),
         "no such job": fault(404, http.get("/tap/async/nothing")),
-        "busy": busy,
         "wrong detail": fault(400, http.get("/tap/tables", params={"detail": "<all>"})),
     }
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 import vosi
-from adql import Catalogue, Column, ColumnType
+from adql import Catalogue, Column, ColumnType, CoordinateSystem
 from vosi import catalogue as module
 
 
@@ -90,3 +90,11 @@ def test_loading_takes_less_than_50_milliseconds():
         return time.perf_counter() - start
 
     assert min(once() for _ in range(5)) < 0.05
+
+
+def test_an_instrument_column_of_galactic_coordinates_says_so():
+    glon = Column("glon", ColumnType("double"), "GLON", "deg", "pos.galactic.lon")
+    theta = Column("theta", ColumnType("double"), "THETA", "deg", "pos.angDistance")
+    events = vosi.load_catalogue([glon, theta]).table("dl3.events")
+    assert events.column("glon").coosys == CoordinateSystem("GALACTIC")
+    assert events.column("theta").coosys is None

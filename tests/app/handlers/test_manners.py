@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 import urllib.request
@@ -170,6 +171,15 @@ def test_another_charset_is_refused(client, charset):
         headers={"Content-Type": f"application/x-www-form-urlencoded; charset={charset}"},
     )
     assert "UTF-8" in fault(answer)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "<b>"])
+def test_a_body_that_is_compressed_is_refused_as_such(client, coding):
+    content = gzip.compress(b"QUERY=x")
+    form = "application/x-www-form-urlencoded"
+    headers = {"Content-Type": form, "Content-Encoding": coding}
+    told = fault(client.post("/tap/sync", content=content, headers=headers), 415)
+    assert "without Content-Encoding" in told
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1", "2"])

@@ -18,6 +18,9 @@ from astropy.io.votable import parse_single_table
 from astropy.table import Table
 from pyarrow import parquet
 
+from app.config import Config
+from tests.support.server import serve
+
 HEAD = """<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE type="results">
 <COOSYS ID="gal" system="galactic"/><TABLE name="x">"""
 FIELDS = """
@@ -339,6 +342,18 @@ def test_what_is_wrong_with_a_table_is_told(client, content, told):
     assert answer.status_code in (400, 413)
     assert told in answer.text
     assert "Traceback" not in answer.text
+
+
+def test_tables_are_read_in_the_time_that_a_query_may_take(small_home):
+    """The time of any document is over before its first row here."""
+    with (
+        serve(Config(home=small_home, sync_timeout=1e-6)) as server,
+        httpx.Client(base_url=server.url) as http,
+    ):
+        answer = ask(http, "SELECT COUNT(*) AS n FROM TAP_UPLOAD.t")
+    assert answer.status_code == 408
+    assert "The uploaded tables were not read within the 1e-06 s" in answer.text
+    assert "/tap/async" in answer.text
 
 
 def test_no_memory_is_held_when_the_query_is_over(client, live):

@@ -234,6 +234,31 @@ def test_what_the_service_writes_as_ecsv_comes_back():
         assert all(map(same, found[column.name], expected)), column
 
 
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["[1,2]", "[ -3 , 4 ]"], [[1, 2], [-3, 4]]),
+        (["[1,2]", '""', "[3,4]"], [[1, 2], None, [3, 4]]),
+        (["[1,null]", "[3,4]"], [[1, None], [3, 4]]),
+        # Nested ones are told one by one.
+        (["[[1],[2]]", "[3,4]"], [[1, 2], [3, 4]]),
+    ],
+)
+def test_arrays_in_json_are_read(cells: list[str], values: list[Any]):
+    assert our_values(read(PAIR + "".join(f'"{c}"\n' if c != '""' else '""\n' for c in cells))) == {
+        "a": values
+    }
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [["[1],[2]", "[3,4]"], ["[1,2", "3]"], ["[1,2]", "[3,4,5]"], ["[1,2]", "[3]"], ["[1,2]]", "[[3,4]"]],
+)
+def test_one_cell_does_not_reach_into_the_next(cells: list[str]):
+    told = complaint(PAIR + "".join(f'"{cell}"\n' for cell in cells))
+    assert "in JSON" in told or "items, which is wrong" in told
+
+
 HEADER = "# %ECSV 1.0\n# ---\n"
 PAIR = HEADER + "# datatype: [{name: a, datatype: string, subtype: 'int32[2]'}]\na\n"
 

@@ -20,6 +20,7 @@ from app.errors import RequestTooLarge, UploadError
 from app.formats.arrow_files import Parquet
 from app.uploads.intake import Intake
 from app.uploads.limits import UploadLimits
+from app.uploads.pages import check_pages
 from app.uploads.parquet import read_parquet
 from app.uploads.table import RawTable
 from tests.app.formats.gallery import GALLERY, Sample, written
@@ -203,13 +204,67 @@ def test_what_is_wrong_is_told(file: bytes, limits: UploadLimits, told: str):
         pa.array(["x" * 1000] * 40_000).dictionary_encode(),
         pa.array([[0.0] * 1000] * 4_000),
         pa.array([b"\0" * 1_000_000] * 40),
+        pa.array([b"\0" * 10_000] * 4_000).dictionary_encode(),
+        pa.array([b"\0" * 10_000] * 4_000, pa.binary(10_000)),
     ],
-    ids=["runs", "texts", "dictionary", "lists", "bytes"],
+    ids=["runs", "texts", "dictionary", "lists", "bytes", "dictionary of bytes", "fixed"],
 )
 def test_a_small_file_does_not_become_a_large_table(column: pa.Array):
     bomb = file_of(pa.table({"x": column}), compression="zstd")
     assert len(bomb) < 100_000
     assert "1,000,000 bytes, uncompressed" in complaint(bomb, UploadLimits(nbytes=1_000_000))
+
+
+def varint(number: int, width: int = 0) -> bytes:
+    """A number from 0 up as Thrift writes it in the footer, at least so many bytes long."""
+    rest, out = number << 1, bytearray()
+    while rest or len(out) < max(width, 1):
+        out.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    out[-1] &= 0x7F
+    return bytes(out)
+
+
+def test_a_footer_that_lies_is_not_believed():
+    """What a page becomes stands in its own header, which is what the reader goes by."""
+    text = pa.array(["x" * 5_000_003] * 4)
+    bomb = file_of(pa.table({"x": text}), compression="zstd", use_dictionary=False, write_statistics=False)
+    said = parquet.ParquetFile(io.BytesIO(bomb)).metadata.row_group(0).column(0).total_uncompressed_size
+    truth = varint(said)
+    assert bomb.count(truth, len(bomb) - 1000) >= 1
+    lies = bomb.replace(truth, varint(1000, len(truth)))
+    metadata = parquet.ParquetFile(io.BytesIO(lies)).metadata
+    assert metadata.row_group(0).column(0).total_uncompressed_size == 1000
+    intake = Intake("mine", UploadLimits(nbytes=1_000_000))
+    with pytest.raises(RequestTooLarge, match="1,000,000 bytes, uncompressed"):
+        check_pages(io.BytesIO(lies), metadata, intake)
+
+
+@pytest.mark.parametrize("type_", [pa.string(), pa.binary()])
+def test_texts_that_repeat_the_one_before_are_read_a_few_at_a_time(type_: pa.DataType):
+    """Each takes two bytes of the file and may be as long as the page."""
+    encoded = {"use_dictionary": False, "column_encoding": {"x": "DELTA_BYTE_ARRAY"}, "compression": "zstd"}
+    long = pa.array(["x" * 10_000] * 4_000, type_)
+    bomb = file_of(pa.table({"x": long}), **encoded)
+    assert len(bomb) < 10_000
+    assert "1,000,000 bytes, uncompressed" in complaint(bomb, UploadLimits(nbytes=1_000_000))
+    words = [f"word {number}" for number in range(5000)]
+    table = pa.table({"x": pa.array(words, type_)})
+    found = our_values(read(file_of(table, **encoded), UploadLimits(nbytes=200_000)))["x"]
+    assert found == (words if type_ == pa.string() else [list(word.encode()) for word in words])
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize("statistics", [True, False])
+def test_pages_of_every_kind_are_walked(version: str, statistics: bool):
+    columns = {name: array for name, (array, _, _) in KINDS.items() if name != "u64"}
+    table = pa.concat_tables([pa.table(columns)] * 500)
+    out = file_of(table, data_page_version=version, write_statistics=statistics, data_page_size=200)
+    metadata = parquet.ParquetFile(io.BytesIO(out)).metadata
+    pages = check_pages(io.BytesIO(out), metadata, Intake("mine"))
+    groups = [metadata.row_group(0).column(number) for number in range(metadata.num_columns)]
+    assert 0 < pages.largest <= max(group.total_uncompressed_size for group in groups)
+    assert not pages.repeats
 
 
 PACKED = file_of(pa.table({"a": np.arange(50), "v": [[1.0, 2.0]] * 50, "s": ["text"] * 50}))

@@ -60,10 +60,11 @@ def read(document: bytes, limits: UploadLimits | None = None) -> RawTable:
 def complaint(
     document: bytes, limits: UploadLimits | None = None, kind: type[Exception] = UploadError
 ) -> str:
-    begun = time.monotonic()
+    # The time of this thread, whatever else the machine does.
+    begun = time.thread_time()
     with pytest.raises(kind) as caught:
         read(document, limits)
-    assert time.monotonic() - begun < 10
+    assert time.thread_time() - begun < 10
     message = str(caught.value)
     assert message.startswith('Table "mine"')
     return message

@@ -408,3 +408,28 @@ def test_capabilities_tell_the_terms_of_jobs(http):
     assert document.findtext(".//retentionPeriod/hard") == str(30 * 86400)
     assert document.findtext(".//executionDuration/default") == "600"
     assert document.findtext(".//executionDuration/hard") == "7200"
+
+
+def test_every_document_is_valid_in_every_phase(http, uws_schema):
+    """Two slots: of three jobs that do not end the last waits."""
+    urls = {"PENDING": create(http, RUNID="a & b"), "COMPLETED": create(http, PHASE="RUN")}
+    urls["ERROR"] = create(http, "SELECT nothing FROM nowhere", PHASE="RUN")
+    for name in ("COMPLETED", "ERROR"):
+        wait(http, urls[name], name)
+    urls["ABORTED"] = create(http)
+    http.post(f"{urls['ABORTED']}/phase", data={"PHASE": "ABORT"})
+    busy = [create(http, ENDLESS, PHASE="RUN") for _ in range(2)]
+    for url in busy:
+        wait(http, url, "EXECUTING")
+    urls |= {"EXECUTING": busy[0], "QUEUED": create(http, ENDLESS, PHASE="RUN")}
+    for name, url in urls.items():
+        for resource in ("", "/parameters", "/results"):
+            answer = http.get(f"{url}{resource}")
+            assert answer.headers["content-type"].startswith("application/xml")
+            uws_schema.assertValid(etree.fromstring(answer.content))
+        assert phase(read(http, url)) == name
+        listed = etree.fromstring(http.get(LIST, params={"PHASE": name}).content)
+        uws_schema.assertValid(listed)
+        assert url in [ref.get("{http://www.w3.org/1999/xlink}href") for ref in listed]
+    for url in {*urls.values(), *busy}:
+        http.delete(url)
