@@ -504,7 +504,7 @@ class _Binder:
 
     def _view(self, alias: str, table: Table) -> core.QuerySource:
         """The query of a view; WITH of the user's query has no say in it."""
-        common, self.common = self.common, []
+        common, self.common = self.common, {}
         try:
             query = self.query(_definition(table.definition or ""), None)
         finally:

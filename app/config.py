@@ -72,7 +72,7 @@ class Config(BaseSettings):
     authority: str = "gammahub.invalid"
     """IVOA authority identifier of the publisher, the part of ivo://<authority>/ in identifiers."""
     hea_terms: Literal["rec", "draft"] = "rec"
-    """Words for data products in ivoa.obscore: rec as in ObsCore 1.1, draft as in its high-energy extension."""
+    """Words for data products in ivoa.obscore: rec of ObsCore 1.1, draft of its high-energy extension."""
     contact_name: str = ""
     """Whom to ask."""
     contact_email: str | None = None
