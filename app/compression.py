@@ -106,6 +106,9 @@ class _Answer:
             return
         if not headers.get("content-type", "").lower().startswith(_TYPES):
             return
+        # A file is to come byte for byte, in any part (RFC 9111 section 5.2.2.6).
+        if "no-transform" in headers.get("cache-control", ""):
+            return
         headers.add_vary_header("Accept-Encoding")
         size = int(headers.get("content-length", len(body) if not more else _LEAST))
         if not self._wanted or size < _LEAST:

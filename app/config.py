@@ -72,8 +72,7 @@ class Config(BaseSettings):
     authority: str = "gammahub.invalid"
     """IVOA authority identifier of the publisher, the part of ivo://<authority>/ in identifiers."""
     hea_terms: Literal["rec", "draft"] = "rec"
-    """Words for data products in ivoa.obscore: rec has those of ObsCore 1.1; draft those of the high-energy
-    extension, with rows of their own for event bundles and responses."""
+    """Words for data products in ivoa.obscore: rec of ObsCore 1.1, draft of its high-energy extension."""
     contact_name: str = ""
     """Whom to ask."""
     contact_email: str | None = None

@@ -21,8 +21,11 @@ from app.factory import Service
 from app.multipart import charset_of, read_multipart
 from app.services.parameters import Parameters, SentFile
 
-_MOST_PARAMETERS = 10_000
-"""Of which a request for links has one for each dataset."""
+_MOST_PARAMETERS = 1000
+_MOST_DATASETS = 10_000
+"""Parameters of a request that has one for each dataset."""
+_OF_DATASETS = ("/datalink/links", "/bundle", "/bundle/async")
+"""Ends of the paths of such requests."""
 _IN_MEMORY = 2**20
 """Bytes of a body that are held in memory; longer ones go to a temporary file."""
 _FORM = "application/x-www-form-urlencoded"
@@ -59,7 +62,8 @@ async def read_parameters(request: Request) -> AsyncIterator[Parameters]:
             )
         pairs += fields
     try:
-        if len(pairs) + len(files) > _MOST_PARAMETERS:
+        many = request.scope["path"].endswith(_OF_DATASETS)
+        if len(pairs) + len(files) > (_MOST_DATASETS if many else _MOST_PARAMETERS):
             raise _too_many()
         values: dict[str, list[str]] = {}
         for name, value in pairs:
@@ -157,7 +161,7 @@ def _pairs(encoded: bytes, charset: str = "utf-8") -> list[tuple[str, str]]:
             keep_blank_values=True,
             encoding=charset,
             errors="strict",
-            max_num_fields=_MOST_PARAMETERS,
+            max_num_fields=_MOST_DATASETS,
         )
     except UnicodeDecodeError as error:
         raise UsageError(

@@ -44,7 +44,7 @@ def _headers(file: ShelvedFile) -> dict[str, str]:
         "etag": f'"{file.sha256}"',
         # RFC 9530 section 3: of the file as a whole, also where a part of it is sent.
         "repr-digest": f"sha-256=:{checksum}:",
-        "cache-control": "public, no-cache",
+        "cache-control": "public, no-cache, no-transform",
     }
 
 

@@ -26,7 +26,7 @@ def test_capabilities_name_the_url_the_client_used(live, client):
     document = etree.fromstring(client.get("/tap/capabilities").content)
     urls = [element.text for element in document.iter("{*}accessURL")]
     assert live.tap in urls
-    assert all(url.startswith(live.tap) for url in urls)
+    assert all(url.startswith(f"{live.url}/") for url in urls)
 
 
 def test_capabilities_follow_forwarded_headers_of_a_trusted_proxy(client):

@@ -62,6 +62,7 @@ def test_a_store_is_told_in_every_table(lake: Lake, tmp_path: Path) -> None:
         "dl3.observations": 3,
         "dl3.gtis": 3,
         "dl3.hdus": 9,
+        "dl3.products": 15,
         "dl3.targets": 1,
         "dl3.events": 150,
     }
