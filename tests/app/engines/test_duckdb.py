@@ -203,7 +203,7 @@ def test_empty_lake_serves_empty_tables_of_the_right_types(tmp_path):
     try:
         with engine.session() as session:
             tables = [table for table in session.catalogue if table.schema == "dl3"]
-        assert len(tables) == 6
+        assert len(tables) == 7
         for table in tables:
             found = ask_engine(engine, f"SELECT * FROM {table.qualified}")
             assert found.num_rows == 0

@@ -48,7 +48,10 @@ class Lake:
     def __init__(self, home: Path) -> None:
         files = (home / "lake" / "events").rglob("*.parquet")
         self._tables = {
-            path.parts[-4].removeprefix("collection="): pq.ParquetFile(path).read() for path in files
+            next(part for part in path.parts if part.startswith("collection="))[11:]: pq.ParquetFile(
+                path
+            ).read()
+            for path in files
         }
         self._tables.pop("closed")
 
