@@ -102,7 +102,8 @@ class _Writer:
         """The SQL of a query."""
         common = ", ".join(f"{self._name(item.name)} AS ({self.query(item.query)})" for item in query.common)
         prefix = f"WITH {common} " if common else ""
-        is_cut = bool(query.order_by and query.hidden and not self.dialect.is_full)
+        is_plain = isinstance(query.body, core.Select) and not query.hidden
+        is_cut = bool(query.order_by) and not is_plain and not self.dialect.is_full
         return prefix + self._sorted(query) + ("" if is_cut else self._limit(query))
 
     def _sorted(self, query: core.Query) -> str:

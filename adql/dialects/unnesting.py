@@ -108,13 +108,9 @@ class _Unnesting:
         }
         keys = tuple(field for name, field in fields.items() if name != side)
         first, last = (Aggregate(INT, name, (fields[side],)) for name in ("min", "max"))
-        wanted = (first, last, 0, 1) if body.operator == "intersect" else (last, last, 0, 0)
-        having = core.all_of(
-            tuple(
-                Op(BOOLEAN, "eq", (end, Literal(INT, value)))
-                for end, value in zip(wanted[:2], wanted[2:], strict=True)
-            )
-        )
+        having = Op(BOOLEAN, "eq", (last, Literal(INT, 0)))
+        if body.operator == "intersect":
+            having = Op(BOOLEAN, "lt", (first, last))
         items = tuple(core.Item(fields[name], name) for name in query.names)
         source = core.QuerySource(relation, both)
         return core.Select(items, source, group_by=keys, having=having, is_aggregate=True)
