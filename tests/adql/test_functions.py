@@ -106,7 +106,7 @@ def test_sqlglot_reads_the_sql_of_each_dialect(case: Case, dialect: Dialect) -> 
 # What the table says
 
 
-@pytest.mark.parametrize(("example", "value"), EXAMPLES, ids=lambda part: str(part))
+@pytest.mark.parametrize(("example", "value"), EXAMPLES, ids=str)
 def test_examples_give_their_values(example: str, value: Answer, engine: duckdb.DuckDBPyConnection) -> None:
     found = value_of(example, engine)
     expected = list(value) if isinstance(value, tuple) else value
