@@ -24,6 +24,9 @@ SLOW_ON_SPARK = {
 }
 """Cases that Spark answers as the others do, but takes half a minute to plan: their SQL is up to 350 kB."""
 
+FAILS_ON_HIVE = {"query_set_expression: EXCEPT and UNION lean left"}
+"""A UNION of groups and a constant: a task of Hive 2.3 ends with an error, and gives no rows."""
+
 _TYPES = {
     "boolean": "BOOLEAN_TYPE",
     "short": "SMALLINT_TYPE",
@@ -80,7 +83,12 @@ def test_spark_gives_the_rows_of_the_standard(case: Case, on_spark: Runner) -> N
 
 @pytest.mark.hive
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_hive_gives_the_rows_of_the_standard(case: Case, on_hive: Runner) -> None:
+def test_hive_gives_the_rows_of_the_standard(
+    case: Case, on_hive: Runner, request: pytest.FixtureRequest
+) -> None:
+    if case.name in FAILS_ON_HIVE:
+        reason = "Hive 2.3 fails in a task of it"
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
     check(case, on_hive)
 
 
