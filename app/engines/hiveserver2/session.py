@@ -135,6 +135,7 @@ class HiveServer2Session:
         rows = max(1, min(_BATCH_ROWS, _BATCH_VALUES // max(1, len(statement.columns))))
 
         def begin() -> pa.RecordBatch | None:
+            self._set(self._parts.flavour.dialect.settings(statement.sql))
             self._operation = self._begin(statement.sql)
             self._operation.wait()
             return self._operation.fetch(rows)
@@ -186,6 +187,13 @@ class HiveServer2Session:
         for statement in self._uploads.statements():
             self._connection.is_clean = False
             self._work(partial(self._command, statement))
+
+    def _set(self, settings: Mapping[str, str]) -> None:
+        """Set what one statement needs; the session then serves no other."""
+        for name, value in settings.items():
+            assert self._connection is not None
+            self._connection.is_clean = False
+            self._command(f"SET {name}={value}")
 
     def _command(self, sql: str) -> None:
         operation = self._begin(sql)
