@@ -101,7 +101,7 @@ class Table:
     definition: str | None = None
     """The query in ADQL that a view stands for, a column for each of :attr:`columns` in their order; None for
     a table that the engine has."""
-    outlines: Mapping[str, str] = field(default_factory=dict)
+    outlines: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Column of a view that holds regions as text -> the same region as an ADQL expression of other columns,
     which geometry is computed from: no engine has to read the text."""
 
