@@ -601,10 +601,7 @@ def _expanded(expr: Expr, known: dict[int, int]) -> int:
 
 
 _COPIES = {
-    "div": 2,
     "idiv": 2,
-    "mod": 2,
-    "mod_integer": 2,
     "nullif": 2,
     "acos": 3,
     "asin": 3,

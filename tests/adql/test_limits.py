@@ -10,7 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adql import DUCKDB, AdqlError, Catalogue, Column, ColumnType, LimitError, Schema, Table, translate
+from adql import (
+    DUCKDB,
+    HIVE,
+    SPARK,
+    AdqlError,
+    Catalogue,
+    Column,
+    ColumnType,
+    Dialect,
+    LimitError,
+    Schema,
+    Table,
+    translate,
+)
 from adql.parser import parse
 from tests.support.cases import cases
 from tests.support.miniature import CATALOGUE
@@ -220,3 +233,11 @@ def test_a_mistyped_query_is_translated_or_refused_with_a_sentence(text: str) ->
         assert fault.excerpt() == "" or fault.excerpt().endswith("^")
     else:
         assert statement.columns
+
+
+@pytest.mark.parametrize("dialect", [DUCKDB, HIVE, SPARK], ids=lambda each: each.name)
+@pytest.mark.parametrize("sign", ["+", "-", "*", "/", "||"])
+def test_a_chain_of_a_hundred_terms_is_no_large_query(sign: str, dialect: Dialect) -> None:
+    term = "name" if sign == "||" else "ra"
+    text = f"SELECT {sign.join([term] * 100)} AS x FROM mini.stars"
+    assert len(translate(text, CATALOGUE, dialect).sql) < 50 * 100
