@@ -56,7 +56,7 @@ def test_the_crab_is_the_published_one(
     reduction = Reduction(CRAB, radius=expected.radius, safe="thresholds")
     gathered = gather(observations_in(folder), reduction, workshop, NobodyWatches())
     assert len(gathered.datasets) == expected.count
-    datasets = Datasets(gathered.datasets)
+    datasets = Datasets(list(gathered.datasets))
     if expected.count > 10:  # as the authors did
         datasets = Datasets([datasets.stack_reduce(name=collection)])
     fit = fit_model(datasets, make_model("log-parabola", 1.0, "crab"), expected.energies)
