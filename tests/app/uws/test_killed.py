@@ -108,7 +108,7 @@ def test_a_stopped_server_gives_its_jobs_back(new_home):
 def test_two_servers_share_the_jobs_and_run_each_once(new_home, database, request):
     settings = {"jobs_per_client": 1000, "threads": 1}
     if database == "postgresql":
-        settings["jobs_url"] = request.getfixturevalue("postgres_url")
+        settings["jobs_url"] = request.getfixturevalue("postgres_database")
         empty(settings["jobs_url"])
     servers = [ServerProcess(new_home, **settings) for _ in range(2)]
     with (

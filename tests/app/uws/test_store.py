@@ -289,11 +289,11 @@ def test_tables_of_a_newer_version_are_refused(database_url, store):
         JobStore(database_url)
 
 
-def test_a_database_server_that_was_restarted_is_asked_anew(postgres_url):
+def test_a_database_server_that_was_restarted_is_asked_anew(postgres_database):
     """Its connections are gone, as those of the pool find when they are next used."""
-    store = JobStore(postgres_url)
+    store = JobStore(postgres_database)
     store.create(make("restarted"))
-    engine = create_engine(postgres_url)
+    engine = create_engine(postgres_database)
     with engine.begin() as connection:
         ended = connection.execute(
             text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
