@@ -109,7 +109,6 @@ def test_two_servers_share_the_jobs_and_run_each_once(new_home, database, reques
     settings = {"jobs_per_client": 1000, "threads": 1}
     if database == "postgresql":
         settings["jobs_url"] = request.getfixturevalue("postgres_database")
-        empty(settings["jobs_url"])
     servers = [ServerProcess(new_home, **settings) for _ in range(2)]
     with (
         servers[0] as one,
@@ -154,13 +153,6 @@ def test_the_jobs_of_a_killed_server_go_to_the_other_at_once(new_home):
         path = path_of(runs[one][0])
         assert fact(read(second, path), "attempt") == "2"
         second.delete(path)
-
-
-def empty(url: str) -> None:
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text("DROP TABLE IF EXISTS jobs, jobs_version"))
-    engine.dispose()
 
 
 def running(home: Path, server: ServerProcess) -> list[str]:
