@@ -110,11 +110,13 @@ def register(
     there = frozenset(_tables(connection, names, "*"))
     report = RegisterReport(snapshot.name)
     clerk = _Clerk(connection, snapshot, names, dialect, storage, progress, report, there)
+    # Views are not among them: queries on them become queries on the tables below.
+    stored = [table for table in served.catalogue if table.definition is None]
     # The events are the last: that they are complete tells that all is.
-    for table in sorted(served.catalogue, key=lambda table: table.qualified == EVENTS):
+    for table in sorted(stored, key=lambda table: table.qualified == EVENTS):
         clerk.see_to(table, files[table.qualified])
     clerk.tell_complete(served.catalogue.table(EVENTS), files[EVENTS])
-    for table in served.catalogue:
+    for table in stored:
         clerk.point_view(table)
     clerk.drop_old(snapshot_names(snapshot.lake))
     return report
@@ -221,7 +223,9 @@ def _files(served: Served) -> Mapping[str, Sequence[Path]]:
     """Qualified name of a table -> its files in the order of their numbers."""
     snapshot = served.snapshot
     assert snapshot is not None
-    files: dict[str, Sequence[Path]] = {table.qualified: () for table in served.catalogue}
+    files: dict[str, Sequence[Path]] = {
+        table.qualified: () for table in served.catalogue if table.definition is None
+    }
     for name, found in snapshot.table_files.items():
         files[f"dl3.{name}"] = tuple(snapshot.lake / file.path for file in found)
     files[EVENTS] = event_files(snapshot)
