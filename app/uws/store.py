@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import json
 import secrets
+import sqlite3
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -50,6 +52,8 @@ from app.uws.tables import JOBS, NewerTables, migrate
 
 _BUSY = 20.0
 """Longest wait for another writer of the same database [s]."""
+_AGAIN = 0.02
+"""Time between two tries at what does not wait by itself [s]."""
 _CONNECT = 10
 """Longest time to reach a database server [s]."""
 _MANY = 500
@@ -390,8 +394,25 @@ def _open(url: URL) -> Engine:
 def _set_up_sqlite(connection: Any, _: object) -> None:
     # Transactions begin where _begin_sqlite says so, not where the driver thinks best.
     connection.isolation_level = None
-    for setting in ("journal_mode = WAL", "synchronous = FULL"):
-        connection.execute(f"PRAGMA {setting}")
+    _use_wal(connection)
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _use_wal(connection: Any) -> None:
+    """Have the file keep a write-ahead log.
+
+    SQLite does not wait for others here, whatever its time-out, and processes that start together find the
+    file new together.
+    """
+    until = time.monotonic() + _BUSY
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_AGAIN)
 
 
 def _begin_sqlite(connection: Connection) -> None:

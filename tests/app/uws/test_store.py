@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -269,6 +270,19 @@ def test_two_processes_may_make_the_tables_at_once(database_url):
     assert all(store.get("a") is not None for store in stores)
     for store in stores:
         store.close()
+
+
+def test_a_new_file_that_another_process_writes_is_waited_for(tmp_path):
+    path = tmp_path / "jobs.sqlite"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE t (x)")
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(0.5, lambda: other.execute("COMMIT")).start()
+    store = JobStore(f"sqlite:///{path}")
+    store.create(make("a"))
+    assert store.get("a") is not None
+    store.close()
+    other.close()
 
 
 def test_jobs_outlive_the_process(database_url):
